@@ -1,0 +1,1 @@
+"""Active learning: score the pool, choose, ask the oracle, and run the rounds."""

@@ -1,0 +1,1 @@
+"""Building taggers from pre-trained encoders."""

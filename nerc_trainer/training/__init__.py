@@ -1,0 +1,1 @@
+"""The Trainer subclass, its callbacks and the training set."""
