@@ -1,0 +1,38 @@
+"""What a run says to the person who started it; only rank 0 speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from accelerate import PartialState
+
+
+def say(line: str) -> None:
+    """Print one line, once however many ranks there are."""
+    if PartialState().is_main_process:
+        print(line, flush=True)
+
+
+def show_rounds(history: Sequence[Mapping[str, Any]]) -> None:
+    """A table of the rounds."""
+    from rich.console import Console
+    from rich.table import Table
+
+    if not PartialState().is_main_process:
+        return
+    table = Table(title="Rounds", title_justify="left")
+    with_test = any(row["test"] for row in history)
+    for name in ("round", "sentences", "words", "dollars", "F1 dev", *(["F1 test"] if with_test else []), "branch"):
+        table.add_column(name, justify="left" if name == "branch" else "right", no_wrap=True)
+    for row in history:
+        table.add_row(
+            str(row["round"]),
+            str(row["expert_sentences"]),
+            str(row["tokens"]),
+            f"{row['dollars']:.2f}",
+            f"{row['f1']:.4f}",
+            *([f"{row['test']['f1']:.4f}" if row["test"] else "-"] if with_test else []),
+            row["branch"],
+        )
+    Console().print(table)

@@ -1,0 +1,196 @@
+"""What a run has done so far, on disk, so that a killed run carries on where it was.
+
+A round grows in `rounds/round-NN.partial/`: first what was selected, then the expert's labels, then the trained model,
+then its figures. Each appears whole or not at all. The folder becomes `rounds/round-NN/` when all of it is there.
+Only rank 0 holds a journal.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import yaml
+
+from nerc_trainer.active.oracle import ExpertLabel
+from nerc_trainer.errors import NercError
+from nerc_trainer.files import sync_folder, write_json, write_text
+from nerc_trainer.recipe import changed_keys, dump_recipe
+
+if TYPE_CHECKING:
+    from nerc_trainer.recipe import Recipe
+
+
+class RunJournal:
+    """The folder of one run, held by one process at a time."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self.run_dir = run_dir
+        self._lock: IO[str] | None = None
+        self._state: dict[str, Any] = {}
+
+    def open(self, recipe: Recipe, fingerprints: Mapping[str, str], versions: Mapping[str, str]) -> None:
+        """Take the run's lock, and begin the run or make sure that it is the same one as before.
+
+        Raises NercError when another process works on it, or when recipe or corpus are not those it began with.
+        """
+        try:
+            self.run_dir.mkdir(parents=True, exist_ok=True)
+            self._lock = (self.run_dir / ".lock").open("a+")
+        except OSError as error:
+            raise NercError(f"run.dir = {self.run_dir}: can't be written ({error.strerror}); choose another") from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise NercError(
+                f"run.dir = {self.run_dir}: another process works on this run; wait for it or end it"
+            ) from error
+        state = self._read("state.json")
+        if state is None:
+            if any(self._rounds_dir().glob("round-*")):
+                raise NercError(
+                    f"{self.run_dir / 'state.json'}: missing beside rounds; restore it or use another run.dir"
+                )
+            write_text(self.run_dir / "recipe.resolved.yaml", dump_recipe(recipe))
+            self._state = {
+                "status": "running",
+                "reason": None,
+                "corpus": dict(fingerprints),
+                "versions": dict(versions),
+            }
+            write_json(self.run_dir / "state.json", self._state)
+        else:
+            self._check_same(recipe, fingerprints, state)
+            self._state = state
+        (self._rounds_dir()).mkdir(exist_ok=True)
+
+    def close(self) -> None:
+        """Let go of the run."""
+        if self._lock is not None:
+            self._lock.close()
+
+    def _check_same(self, recipe: Recipe, fingerprints: Mapping[str, str], state: Mapping[str, Any]) -> None:
+        before = yaml.safe_load((self.run_dir / "recipe.resolved.yaml").read_text(encoding="utf-8"))
+        changes = changed_keys(before, recipe.model_dump(mode="json"))
+        changes += [
+            f"corpus {split}: {state['corpus'].get(split, 'none')[:12]} -> {fingerprints.get(split, 'none')[:12]}"
+            for split in sorted({*state["corpus"], *fingerprints})
+            if state["corpus"].get(split) != fingerprints.get(split)
+        ]
+        if changes:
+            raise NercError(
+                f"run.dir = {self.run_dir}: holds a run of another recipe or corpus ({'; '.join(changes)}); "
+                "undo the change, or give this one its own run.dir"
+            )
+
+    # The run as a whole
+
+    @property
+    def finished(self) -> str | None:
+        """Why the run ended, or None while it goes on."""
+        return self._state["reason"] if self._state["status"] == "finished" else None
+
+    def finish(self, reason: str) -> None:
+        """Note that the run has ended; starting it again does nothing."""
+        self._state |= {"status": "finished", "reason": reason}
+        write_json(self.run_dir / "state.json", self._state)
+
+    def history(self) -> list[dict[str, Any]]:
+        """The lines of the rounds that are over: saved and handed to publishing."""
+        path = self.run_dir / "history.jsonl"
+        if not path.exists():
+            return []
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+    def append(self, record: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Add a round's line to history.jsonl, in one step, and return all lines."""
+        history = [*self.history(), dict(record)]
+        lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in history]
+        write_text(self.run_dir / "history.jsonl", "".join(lines))
+        return history
+
+    def expert_labels(self) -> list[ExpertLabel]:
+        """All labels that the expert has given in the rounds that are over, in their order."""
+        return [label for row in self.history() for label in self.labels(row["round"]) or []]
+
+    # One round
+
+    def selection(self, number: int) -> dict[str, Any] | None:
+        """What a round has asked for, once that is decided."""
+        return self._read(self._round(number) / "selection.json")
+
+    def write_selection(self, number: int, selection: Mapping[str, Any]) -> None:
+        write_json(self._round(number) / "selection.json", dict(selection))
+
+    def labels(self, number: int) -> list[ExpertLabel] | None:
+        """What the expert has answered in a round; None before the answers are in."""
+        path = self._round(number) / "labels.jsonl"
+        if not path.exists():
+            return None
+        return [ExpertLabel(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+
+    def write_labels(self, number: int, labels: Sequence[ExpertLabel]) -> None:
+        text = "".join(json.dumps(label.as_row(), ensure_ascii=False) + "\n" for label in labels)
+        write_text(self._round(number) / "labels.jsonl", text)
+
+    def model_folder(self, number: int) -> Path | None:
+        """The model of a round, once it is trained."""
+        folder = self._round(number) / "model"
+        return folder if folder.is_dir() else None
+
+    def trained(self, number: int) -> dict[str, Any] | None:
+        """What `complete_model` was told, once the round's model is there."""
+        return self._read(self._round(number) / "training.json") if self.model_folder(number) else None
+
+    def begin_model(self, number: int) -> Path:
+        """An empty folder to write a trained model to, which `complete_model` turns into the round's."""
+        partial = self._round(number) / "model.partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        return partial
+
+    def complete_model(self, number: int, training: Mapping[str, Any]) -> None:
+        """The folder is written: keep it as the round's model, with what is known of its ``training``."""
+        partial = self._round(number) / "model.partial"
+        for path in partial.rglob("*"):
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+        write_json(self._round(number) / "training.json", dict(training))
+        partial.rename(partial.with_name("model"))
+        sync_folder(partial.parent)
+
+    def record(self, number: int) -> dict[str, Any] | None:
+        """A round's figures, once it is evaluated and sealed."""
+        path = self._rounds_dir() / f"round-{number:02d}" / "record.json"
+        return self._read(path)
+
+    def seal(self, number: int, record: Mapping[str, Any]) -> None:
+        """Close a round: its folder loses the word partial, and nothing in it changes any more."""
+        partial = self._partial(number)
+        write_json(partial / "record.json", dict(record))
+        partial.rename(self._rounds_dir() / f"round-{number:02d}")
+        sync_folder(self._rounds_dir())
+
+    def _rounds_dir(self) -> Path:
+        return self.run_dir / "rounds"
+
+    def _partial(self, number: int) -> Path:
+        return self._rounds_dir() / f"round-{number:02d}.partial"
+
+    def _round(self, number: int) -> Path:
+        sealed = self._rounds_dir() / f"round-{number:02d}"
+        return sealed if sealed.is_dir() else self._partial(number)
+
+    def _read(self, name: str | Path) -> dict[str, Any] | None:
+        path = self.run_dir / name if isinstance(name, str) else name
+        if not path.exists():
+            return None
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise NercError(f"{path}: damaged ({error}); restore it or begin again with another run.dir") from error

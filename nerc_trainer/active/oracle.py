@@ -1,0 +1,36 @@
+"""Who labels the selected sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class ExpertLabel:
+    """The expert's BIO tags for one sentence of the pool."""
+
+    id: str
+    ner_tags: list[str]
+    annotator: str
+
+    def as_row(self) -> dict[str, Any]:
+        """The line that is kept in the round's labels.jsonl."""
+        return asdict(self)
+
+
+class Oracle(Protocol):
+    """Answers for sentences that are given by their ids; every id is answered, in the order asked."""
+
+    def label(self, ids: Sequence[str]) -> list[ExpertLabel]: ...
+
+
+class TruthOracle:
+    """Simulation: the expert's answer is the corpus' own truth."""
+
+    def __init__(self, ids: Sequence[str], ner_tags: Sequence[list[str]]) -> None:
+        self._tags = dict(zip(ids, ner_tags, strict=True))
+
+    def label(self, ids: Sequence[str]) -> list[ExpertLabel]:
+        return [ExpertLabel(id=name, ner_tags=self._tags[name], annotator="truth") for name in ids]

@@ -1,0 +1,108 @@
+"""What is written down about a round: its line in history.jsonl, and the part of it that goes to the Hub."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from nerc_trainer.costs import expert_dollars
+
+if TYPE_CHECKING:
+    from nerc_trainer.recipe import Recipe
+
+VERSIONED = ("nerc_trainer", "torch", "transformers", "accelerate", "datasets", "tokenizers", "numpy", "seqeval")
+
+
+def round_record(
+    recipe: Recipe,
+    number: int,
+    selection: Mapping[str, Any],
+    counts: Mapping[str, int],
+    fingerprint: str,
+    dev: Mapping[str, Any],
+    test: Mapping[str, Any] | None,
+    seconds: Mapping[str, float],
+    earlier: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """A round's line in history.jsonl: who was asked, what is known now, how good the tagger is.
+
+    F1, precision, recall, accuracy (between 0 and 1) and loss (nats a word) are those on dev; test is only reported.
+    ``tokens`` and ``entities`` count what the expert has labelled so far, ``dollars`` what that cost.
+    """
+    ids = list(selection["ids"])
+    added = sum(len(row["ids"]) for row in earlier if row["round"] > 0) + (len(ids) if number > 0 else 0)
+    return {
+        "round": number,
+        "branch": f"round-{number:02d}-added-{added:04d}",
+        "strategy": selection["strategy"],
+        "ids": ids,
+        "f1": dev["f1"],
+        "precision": dev["precision"],
+        "recall": dev["recall"],
+        "accuracy": dev["accuracy"],
+        "loss": dev["loss"],
+        "by_type": dev["by_type"],
+        "test": dict(test) if test is not None else None,
+        "expert_sentences": counts["expert_sentences"],
+        "llm_sentences": counts["llm_sentences"],
+        "pool_left": counts["pool_left"],
+        "tokens": counts["expert_words"],
+        "entities": counts["expert_entities"],
+        "dollars": round(expert_dollars(counts["expert_words"], recipe.costs), 6),
+        "training_set": fingerprint,
+        "seconds": {phase: round(value, 3) for phase, value in seconds.items()},
+    }
+
+
+def published_record(
+    recipe: Recipe,
+    record: Mapping[str, Any],
+    earlier: Sequence[Mapping[str, Any]],
+    data: Mapping[str, Mapping[str, Any]],
+    versions: Mapping[str, str],
+) -> dict[str, Any]:
+    """The round.json of a branch, from which its model card is made: no path and nothing that a restart changes."""
+    history = [
+        {
+            "round": row["round"],
+            "branch": row["branch"],
+            "expert_sentences": row["expert_sentences"],
+            "dev_f1": row["f1"],
+            "test_f1": row["test"]["f1"] if row["test"] else None,
+        }
+        for row in [*earlier, record]
+    ]
+    scores = ("f1", "precision", "recall", "accuracy", "loss", "by_type")
+    return {
+        "repo": recipe.hub.repo or recipe.run.name,
+        "branch": record["branch"],
+        "round": record["round"],
+        "recipe_name": recipe.run.name,
+        "encoder": recipe.model.encoder,
+        "encoder_revision": recipe.model.revision,
+        "strategy": recipe.active.strategy,
+        "seed": recipe.run.seed,
+        "added_ids": record["ids"],
+        "expert_sentences": record["expert_sentences"],
+        "expert_words": record["tokens"],
+        "llm_sentences": record["llm_sentences"],
+        "dollars": record["dollars"],
+        "dev": {name: record[name] for name in scores},
+        "test": record["test"],
+        "data": {split: dict(facts) for split, facts in data.items()},
+        "versions": dict(versions),
+        "history": history,
+    }
+
+
+def installed_versions() -> dict[str, str]:
+    """Versions of what the figures hang on."""
+    found = {"python": platform.python_version()}
+    for package in VERSIONED:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,236 @@
+"""The main job: rounds of select, ask, extend, train, evaluate, publish, save the state.
+
+`run_recipe` sets the stage and `run_rounds` is the loop. Every step first looks into the journal for what an earlier
+start of the same run has done, so a killed run carries on at the step where it was.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nerc_trainer.active.console import say, show_rounds
+from nerc_trainer.active.journal import RunJournal
+from nerc_trainer.active.record import installed_versions, published_record, round_record
+from nerc_trainer.active.stopping import stop_reason
+from nerc_trainer.files import write_json, write_text
+from nerc_trainer.ranks import on_main, prepare_environment
+
+if TYPE_CHECKING:
+    from transformers import TrainingArguments
+
+    from nerc_trainer.active.sampler import EntropySamplerCallback
+    from nerc_trainer.corpus.encode import PieceDataset
+    from nerc_trainer.hub import Publication, Publisher
+    from nerc_trainer.recipe import Recipe
+    from nerc_trainer.training.trainer import NercTrainer
+
+
+class Rounds:
+    """One run of active learning on all ranks; every method is called by all of them together."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        trainer: NercTrainer,
+        sampler: EntropySamplerCallback,
+        splits: Mapping[str, PieceDataset],
+        data: Mapping[str, Mapping[str, Any]],
+        journal: RunJournal,
+        publisher: Publisher,
+    ) -> None:
+        """``splits`` holds dev and, where there is one, test; ``data`` what is published about each split."""
+        self.recipe = recipe
+        self.trainer = trainer
+        self.sampler = sampler
+        self.splits = splits
+        self.data = data
+        self.journal = journal
+        self.publisher = publisher
+        self.history: list[dict[str, Any]] = []
+
+    def run(self) -> str:
+        """Run rounds until there is a reason to stop, and return it."""
+        self.restore()
+        while (reason := self.reason_to_stop()) is None:
+            number = len(self.history)
+            self.trainer.begin_round(number)  # select, ask, extend: EntropySamplerCallback
+            seconds = self.train(number)
+            record = self.publish(number, self.evaluate(number, seconds))
+            self.history = on_main(partial(self.journal.append, record))
+            self.trainer.end_round(record)
+        on_main(partial(self.journal.finish, reason))
+        return reason
+
+    def restore(self) -> None:
+        """Take up what earlier starts of the run have left: their rounds, the expert's labels, the newest model."""
+        self.history, labels, newest = on_main(self._left_behind)
+        self.sampler.training_set.add_expert(labels)
+        if newest is not None:
+            say(f"carrying on in round {len(self.history)} with the model of {newest}")
+            self._load(Path(newest))
+
+    def _left_behind(self) -> tuple[list[dict[str, Any]], list[Any], str | None]:
+        history = self.journal.history()
+        rounds = range(len(history), -1, -1)
+        newest = next((folder for number in rounds if (folder := self.journal.model_folder(number))), None)
+        return history, self.journal.expert_labels(), str(newest) if newest else None
+
+    def _load(self, folder: Path) -> None:
+        from nerc_trainer.modeling.build import read_weights
+
+        self.trainer.load_weights(read_weights(folder) if self.trainer.is_world_process_zero() else None)
+
+    def reason_to_stop(self) -> str | None:
+        """Why the run ends here, or None when another round is due; there is always a round 0."""
+        if not self.history:
+            return None
+        return stop_reason(
+            [row["f1"] for row in self.history],
+            pool_left=len(self.sampler.training_set.pool()),
+            can_ask=self.sampler.can_ask(),
+            active=self.recipe.active,
+        )
+
+    def train(self, number: int) -> dict[str, float]:
+        """Train on everything labelled so far and save the model; returns the seconds of both and of the sampler."""
+        stored = on_main(lambda: self.journal.trained(number))
+        if stored is not None:
+            return stored["seconds"]
+        active, started = self.recipe.active, time.perf_counter()
+        if number > 0 and active.start == "cold":
+            self._start_anew()
+        output = self.trainer.train_round(active.initial_epochs if number == 0 else active.fine_tune_epochs)
+        trained = time.perf_counter()
+        seconds = {**self.sampler.seconds, "train": trained - started}
+        self._save(number, {"loss": output.training_loss, "seconds": seconds})
+        return {**seconds, "save": time.perf_counter() - trained}
+
+    def _start_anew(self) -> None:
+        from nerc_trainer.modeling.build import build_tagger
+
+        main = self.trainer.is_world_process_zero()
+        fresh = build_tagger(self.recipe.model, self.trainer.labels, self.recipe.run.seed) if main else None
+        self.trainer.load_weights(fresh.state_dict() if fresh is not None else None)
+
+    def _save(self, number: int, training: Mapping[str, Any]) -> None:
+        folder = on_main(lambda: self.journal.begin_model(number))
+        self.trainer.save_weights(folder)
+        on_main(lambda: self.trainer.processing_class.save_pretrained(folder))
+        on_main(lambda: self.journal.complete_model(number, training))
+
+    def evaluate(self, number: int, seconds: dict[str, float]) -> dict[str, Any]:
+        """Measure the round's model on dev and test, and seal its folder with card and figures."""
+        sealed = on_main(lambda: self.journal.record(number))
+        if sealed is not None:
+            return sealed
+        started = time.perf_counter()
+        scores = {name: self._scores(dataset) for name, dataset in self.splits.items()}
+        training_set = self.sampler.training_set
+        record = round_record(
+            self.recipe,
+            number,
+            selection=self.sampler.selection,
+            counts=training_set.counts(),
+            fingerprint=training_set.fingerprint(),
+            dev=scores["dev"],
+            test=scores.get("test"),
+            seconds={**seconds, "evaluate": time.perf_counter() - started},
+            earlier=self.history,
+        )
+        on_main(lambda: self._seal(number, record))
+        return record
+
+    def _scores(self, dataset: PieceDataset) -> dict[str, Any]:
+        metrics = self.trainer.evaluate(dataset, metric_key_prefix="eval")
+        return {name.removeprefix("eval_"): value for name, value in metrics.items()}
+
+    def _seal(self, number: int, record: dict[str, Any]) -> None:
+        from nerc_trainer.card import render_card
+        from nerc_trainer.hub import seal
+
+        folder = self.journal.model_folder(number)
+        assert folder is not None, "a round is trained before it is sealed"
+        published = published_record(self.recipe, record, self.history, self.data, installed_versions())
+        write_json(folder / "round.json", published)
+        write_json(
+            folder / "labels.json", {"types": list(self.trainer.labels.types), "tags": list(self.trainer.labels.tags)}
+        )
+        write_text(folder / "README.md", render_card(published))
+        seal(folder)
+        self.journal.seal(number, record)
+
+    def publish(self, number: int, record: dict[str, Any]) -> dict[str, Any]:
+        """Hand the sealed round to the Hub; a Hub that fails never stops the run."""
+        started = time.perf_counter()
+        publication: Publication = on_main(
+            lambda: self.publisher.publish(self.journal.model_folder(number), record["branch"])
+        )
+        seconds = {**record["seconds"], "publish": round(time.perf_counter() - started, 3)}
+        say(_line(record, publication))
+        return {**record, "seconds": seconds, "published": publication.state, "commit": publication.commit}
+
+
+def _line(record: Mapping[str, Any], publication: Publication) -> str:
+    test = f", test {record['test']['f1']:.4f}" if record["test"] else ""
+    where = f" ({publication.detail})" if publication.detail else ""
+    return (
+        f"round {record['round']}: {record['expert_sentences']} sentences from the expert, "
+        f"F1 on dev {record['f1']:.4f}{test}; {record['branch']} {publication.state}{where}"
+    )
+
+
+def run_recipe(recipe: Recipe) -> None:
+    """Run, or carry on with, the active learning that a recipe describes. Call it on every rank of the job."""
+    prepare_environment()
+    from accelerate import PartialState
+
+    from nerc_trainer.active.stage import build_rounds
+    from nerc_trainer.corpus.load import load_corpus
+    from nerc_trainer.training.arguments import training_arguments
+
+    _quiet_libraries()
+    arguments = training_arguments(recipe)
+    _settle_device(arguments, recipe.run.cpu_threads)
+    with PartialState().main_process_first():
+        corpus = load_corpus(recipe.data, recipe.annotation.labels)
+    journal = RunJournal(recipe.run.dir)
+    on_main(lambda: journal.open(recipe, corpus.fingerprints, installed_versions()))
+    try:
+        reason = on_main(lambda: journal.finished)
+        if reason is None:
+            for note in corpus.notes:
+                say(note)
+            rounds = build_rounds(recipe, arguments, corpus, journal)
+            reason = rounds.run()
+            rounds.trainer.accelerator.end_training()
+            say(f"finished: {reason}")
+        else:
+            say(f"{recipe.run.dir}: this run is finished ({reason}); nothing to do. A new run needs another run.dir")
+        show_rounds(on_main(journal.history))
+        say(f"the run is in {recipe.run.dir}")
+    finally:
+        journal.close()
+        PartialState().destroy_process_group()
+
+
+def _settle_device(arguments: TrainingArguments, cpu_threads: int) -> None:
+    """Join the ranks, and on CPU fix the threads of each.
+
+    The order in which threads add up a sum shows in its last bit, and training makes other choices out of last bits.
+    """
+    import torch
+
+    if arguments.device.type == "cpu":
+        torch.set_num_threads(cpu_threads)
+
+
+def _quiet_libraries() -> None:
+    """Keep back what transformers says at every load and save: which weights the new head has not, and file bars."""
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()

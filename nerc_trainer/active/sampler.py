@@ -1,0 +1,99 @@
+"""The callback that turns a Trainer into an active learner: score the pool, ask the oracle, extend the training set."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from transformers import TrainerControl, TrainerState, TrainingArguments
+
+from nerc_trainer.active import strategies
+from nerc_trainer.active.journal import RunJournal
+from nerc_trainer.active.oracle import ExpertLabel, Oracle
+from nerc_trainer.corpus.encode import PieceDataset
+from nerc_trainer.costs import budget_left
+from nerc_trainer.ranks import on_main
+from nerc_trainer.training.callbacks import RoundCallback
+from nerc_trainer.training.training_set import TrainingSet
+
+if TYPE_CHECKING:
+    from nerc_trainer.recipe import Recipe
+    from nerc_trainer.training.trainer import NercTrainer
+
+
+class EntropySamplerCallback(RoundCallback):
+    """At the start of a round: the sentences with the highest mean token entropy go to the oracle.
+
+    Round 0 asks for a random share of the corpus. What an earlier start of the same run has selected or been told is
+    taken from its journal and not asked again.
+    """
+
+    def __init__(self, recipe: Recipe, training_set: TrainingSet, oracle: Oracle, journal: RunJournal) -> None:
+        self.training_set = training_set
+        self.oracle = oracle
+        self.journal = journal
+        self.selection: dict[str, Any] = {}
+        self.seconds: dict[str, float] = {}
+        self._active, self._costs, self._seed = recipe.active, recipe.costs, recipe.run.seed
+
+    def on_round_begin(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        *,
+        trainer: NercTrainer,
+        round_number: int,
+    ) -> None:
+        started = time.perf_counter()
+        selection = on_main(lambda: self.journal.selection(round_number))
+        if selection is None:
+            selection = self._select(trainer, round_number)
+            on_main(lambda: self.journal.write_selection(round_number, selection))
+        selected = time.perf_counter()
+        self.training_set.add_expert(on_main(lambda: self._ask(round_number, selection["ids"])))
+        trainer.train_dataset = self.training_set.labelled()
+        self.selection = selection
+        self.seconds = {"score": selected - started, "ask": time.perf_counter() - selected}
+
+    def can_ask(self) -> bool:
+        """Whether pool and budget have room for one more sentence."""
+        pool = self.training_set.pool()
+        sentences, words = self._left()
+        return bool(len(pool) and sentences >= 1 and words >= self.training_set.words[pool].min())
+
+    def _select(self, trainer: NercTrainer, round_number: int) -> dict[str, Any]:
+        pool = self.training_set.pool()
+        ids = [self.training_set.ids[index] for index in pool]
+        initial = round_number == 0
+        if initial or self._active.strategy == "random":
+            priorities = strategies.random(len(pool), self._seed, round_number)
+        else:
+            priorities = trainer.uncertainty(PieceDataset(self.training_set.text, pool))
+        count = round(self._active.initial_expert * len(pool)) if initial else self._active.query_size
+        order = strategies.top(priorities, ids, max(count, 1))
+        chosen = order[: affordable(self.training_set.words[pool[order]], *self._left())]
+        return {
+            "strategy": "random" if initial else self._active.strategy,
+            "ids": [ids[index] for index in chosen],
+            "priorities": [float(priorities[index]) for index in chosen],
+            "pool": {"sentences": len(pool), "mean_priority": float(priorities.mean())},
+        }
+
+    def _left(self) -> tuple[float, float]:
+        counts = self.training_set.counts()
+        return budget_left(self._active.budget, counts["expert_sentences"], counts["expert_words"], self._costs)
+
+    def _ask(self, round_number: int, ids: list[str]) -> list[ExpertLabel]:
+        labels = self.journal.labels(round_number)
+        if labels is None:
+            labels = self.oracle.label(ids)
+            self.journal.write_labels(round_number, labels)
+        return labels
+
+
+def affordable(words: np.ndarray, sentences_left: float, words_left: float) -> int:
+    """How many of the sentences, in their order, fit the budget: ``words`` [n] of each sentence."""
+    fits = (np.cumsum(words) <= words_left) & (np.arange(1, len(words) + 1) <= sentences_left)
+    return int(fits.sum())

@@ -1,0 +1,87 @@
+"""Read CoNLL files: a word a row, its tags in columns, a blank line between sentences."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from sys import intern
+
+from nerc_trainer.corpus.source import Sentences, read_lines
+from nerc_trainer.errors import NercError
+
+_DOCUMENT_START = "-DOCSTART-"
+_COMMENT = "# "
+
+
+def read_conll(path: Path, columns: Sequence[str] | None = None, separator: str | None = None) -> Sentences:
+    """Read a CoNLL file.
+
+    ``columns`` names the columns, tokens and ner_tags among them, and "_" for one to skip (the recipe has checked
+    them); None means tokens first and ner_tags last, and POS and chunk tags between them where there are four.
+    ``separator`` parts the columns ("tab" is "\\t"); None means any run of blanks and tabs, never U+00A0, which stands
+    inside tokens. Rows of -DOCSTART- are skipped, and so are comments: lines that begin with "# " and have another
+    number of columns than the file, as "#" is a token too. A bad row or byte, or an empty file, raises NercError.
+    """
+    separator = "\t" if separator == "tab" else separator
+    names = columns if columns is not None else _infer_columns(path, separator)
+    kept = {name: names.index(name) for name in names if name != "_"}
+    ner_column = kept["ner_tags"]
+
+    split: dict[str, list[list[str]]] = {name: [] for name in kept}
+    tag_places: dict[str, str] = {}
+    rows: list[list[str]] = []
+    for number, line, fields in _rows(path, separator):
+        if not fields:
+            _end_sentence(rows, kept, split)
+            rows = []
+            continue
+        if len(fields) != len(names):
+            if line.startswith(_COMMENT):
+                continue
+            raise NercError(
+                f"{path}:{number}: {len(fields)} columns instead of {len(names)} ({' '.join(names)}) in {line[:80]!r}; "
+                "mend the row, or set data.columns or data.separator"
+            )
+        tag = fields[ner_column]
+        if tag not in tag_places:
+            tag_places[tag] = f"{path}:{number}"
+        rows.append([intern(value) for value in fields])
+    _end_sentence(rows, kept, split)
+    if not split["tokens"]:
+        raise NercError(f"{path}: no sentence in the file; check data.columns and data.separator, or name another file")
+    tokens, ner_tags = split.pop("tokens"), split.pop("ner_tags")
+    return Sentences(tokens=tokens, ner_tags=ner_tags, extra_tags=split, tag_places=tag_places)
+
+
+def _rows(path: Path, separator: str | None) -> Iterator[tuple[int, str, list[str]]]:
+    """Yield the number, the line and the columns of each row; no columns where a sentence ends."""
+    for number, line in read_lines(path):
+        if separator is None:
+            fields = [value for value in line.replace("\t", " ").split(" ") if value]
+        else:
+            fields = line.split(separator) if line.strip(" \t") else []
+        ends = not any(fields) or line.startswith(_DOCUMENT_START) or _DOCUMENT_START in fields
+        yield number, line, [] if ends else fields
+
+
+def _end_sentence(rows: list[list[str]], kept: dict[str, int], split: dict[str, list[list[str]]]) -> None:
+    """Append the rows of one sentence to the columns of the split; no rows are no sentence."""
+    if rows:
+        by_column = list(zip(*rows, strict=True))
+        for name, index in kept.items():
+            split[name].append(list(by_column[index]))
+
+
+def _infer_columns(path: Path, separator: str | None) -> Sequence[str]:
+    """Name the columns after the number that the first row has."""
+    for number, line, fields in _rows(path, separator):
+        # Whether "# …" is a comment shows only against a row that cannot be one.
+        if not fields or line.startswith(_COMMENT):
+            continue
+        if len(fields) == 1:
+            raise NercError(
+                f"{path}:{number}: one column where at least a word and its tag are expected, in {line[:80]!r}; "
+                "set data.separator, or data.format: jsonl if it is a JSONL file"
+            )
+        if len(fields) == 4:
+            return ("tokens", "pos_tags", "chunk_tags", "ner_tags")
+        return ("tokens", *("_" * (len(fields) - 2)), "ner_tags")
+    raise NercError(f"{path}: no sentence in the file; check data.separator, or name another file")

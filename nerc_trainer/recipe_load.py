@@ -1,0 +1,221 @@
+"""From YAML to a typed recipe: what it extends, what the command line overrides, and every error at once.
+
+Later statements win: defaults < `extends` < recipe < command line. Mappings merge, everything else replaces.
+"""
+
+import copy
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from nerc_trainer.errors import NercError
+from nerc_trainer.recipe import Recipe, flow_yaml
+from nerc_trainer.recipe_errors import plain_message, suggestion, unknown_key_message
+from nerc_trainer.recipe_paths import resolve_paths
+from nerc_trainer.recipe_shipped import find_recipe, shipped_recipes, shown_path
+from nerc_trainer.recipe_training import argument_types, check_training
+from nerc_trainer.recipe_yaml import guess_types, read_yaml
+
+Key = tuple[str, ...]
+
+_SECRET_NAME = re.compile(r"(token|password|passwd|secret|credential|api_?key)s?$|(^|[_-])key$", re.IGNORECASE)
+_SECRET_VALUE = re.compile(r"\b(hf_[A-Za-z0-9]{20,}|sk-[A-Za-z0-9_-]{20,})")
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Who states a key: a recipe's file, or the command line, which has no folder."""
+
+    name: str
+    folder: Path | None
+
+
+_COMMAND_LINE = _Source("command line", None)
+
+
+@dataclass
+class _Draft:
+    """The merged, still untyped sections, and who stated what."""
+
+    main: _Source
+    values: dict[str, Any] = field(default_factory=dict)
+    origins: dict[Key, _Source] = field(default_factory=dict)
+
+    def merge(self, said: Mapping[str, Any], source: _Source) -> None:
+        # `active:` with nothing below it says nothing, rather than that the section is null.
+        sections = {key: value for key, value in said.items() if value is not None or key not in Recipe.model_fields}
+        self._merge_into(self.values, sections, source, ())
+
+    def _merge_into(self, values: dict[str, Any], said: Mapping[str, Any], source: _Source, parent: Key) -> None:
+        for name, value in said.items():
+            key = (*parent, name)
+            if isinstance(value, dict) and isinstance(values.get(name), dict):
+                self._merge_into(values[name], value, source, key)
+                continue
+            values[name] = copy.deepcopy(value)
+            self.origins = {old: who for old, who in self.origins.items() if old[: len(key)] != key}
+            self.origins[key] = source
+
+    def source(self, key: Key) -> _Source:
+        """Who stated `key`, or else the mapping around it."""
+        prefixes = (key[:length] for length in range(len(key), 0, -1))
+        return next((self.origins[prefix] for prefix in prefixes if prefix in self.origins), self.main)
+
+    def line(self, key: Key, value: Any, problem: str) -> str:
+        return f"{self.source(key).name}: {'.'.join(key)} = {_shown(value)}: {problem}"
+
+
+def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Read and check a recipe.
+
+    Args:
+        path: a recipe's file, or the name of a shipped one.
+        overrides: `dotted.key=value` each, the value in YAML.
+
+    Paths to data in a recipe are relative to its file if they exist there, else to the current folder; those in
+    `overrides` are relative to the current folder. They are absolute in the result; `run.dir` stays as written.
+
+    Raises:
+        NercError: one line for each thing that is wrong.
+    """
+    file = find_recipe(path)
+    draft = _Draft(main=_Source(shown_path(file), file.parent))
+    for source, said in _read_with_bases(file):
+        draft.merge(said, source)
+    problems = []
+    for override in overrides:
+        try:
+            draft.merge(_parse_override(override), _COMMAND_LINE)
+        except NercError as error:
+            problems.append(str(error))
+    if isinstance(run := draft.values.setdefault("run", {}), dict):
+        run.setdefault("name", file.stem)
+    problems += _take_out_secrets(draft)
+    problems += _resolve_paths(draft)
+    problems += _type_training(draft)
+    try:
+        recipe = Recipe.model_validate(draft.values)
+    except ValidationError as error:
+        problems += [_finding_line(draft, finding) for finding in error.errors()]
+    if problems:
+        raise NercError("\n".join(problems))
+    return recipe
+
+
+def _read_with_bases(file: Path) -> list[tuple[_Source, dict[str, Any]]]:
+    """The recipe and all that it extends, the farthest base first."""
+    chain: list[tuple[_Source, dict[str, Any]]] = []
+    visited: list[Path] = []
+    following: Path | None = file
+    while following is not None:
+        visited.append(following.resolve())
+        source = _Source(shown_path(following), following.parent)
+        said = _read_mapping(following, source.name)
+        chain.insert(0, (source, said))
+        following = _base(said.pop("extends", None), source)
+        if following is not None and following.resolve() in visited:
+            names = " extends ".join(shown_path(step) for step in [*visited, following.resolve()])
+            raise NercError(f"{source.name}: extends = {following}: goes round in a circle: {names}")
+    return chain
+
+
+def _read_mapping(file: Path, name: str) -> dict[str, Any]:
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise NercError(f"{name}: not UTF-8 text: {error.reason} at byte {error.start}") from error
+    said = read_yaml(text, name)
+    if said is None:
+        raise NercError(f"{name}: empty; a recipe needs at least data and model, or extends")
+    if not isinstance(said, dict):
+        raise NercError(f"{name}: not a mapping of keys to values but a {'list' if isinstance(said, list) else 'text'}")
+    return said
+
+
+def _base(extends: Any, source: _Source) -> Path | None:
+    """The file that a recipe extends: one beside it, or a shipped recipe."""
+    if extends is None:
+        return None
+    if not isinstance(extends, str):
+        raise NercError(f"{source.name}: extends = {_shown(extends)}: should be one file or one shipped recipe's name")
+    assert source.folder is not None
+    beside, shipped = source.folder / extends, shipped_recipes()
+    if beside.is_file():
+        return beside
+    if extends in shipped:
+        return shipped[extends]
+    neighbours = [file.name for file in sorted(source.folder.glob("*.yaml"))]
+    nearest = suggestion(extends, [*shipped, *neighbours])
+    raise NercError(f"{source.name}: extends = {extends}: no such file beside it and no shipped recipe{nearest}")
+
+
+def _parse_override(override: str) -> dict[str, Any]:
+    dotted, equals, text = override.partition("=")
+    names = dotted.strip().split(".")
+    if not equals or not all(names):
+        raise NercError(f"command line: {override}: should be dotted.key=value, such as active.query_size=20")
+    if names == ["extends"]:
+        raise NercError(f"command line: {override}: extends belongs in a recipe's file")
+    said: Any = read_yaml(text, f"command line: {override}")
+    for name in reversed(names):
+        said = {name: said}
+    return said
+
+
+def _take_out_secrets(draft: _Draft) -> list[str]:
+    """Remove what looks like a secret, so that no later message or file can repeat it."""
+    problems = []
+    for key, holder in list(_leaves(draft.values)):
+        value = holder[key[-1]]
+        if isinstance(value, str) and (_SECRET_NAME.search(key[-1]) or _SECRET_VALUE.search(value)):
+            del holder[key[-1]]
+            where = f"{draft.source(key).name}: {'.'.join(key)}"
+            problems.append(f"{where}: this looks like a secret; remove it and set HF_TOKEN in the environment")
+    return problems
+
+
+def _leaves(values: dict[str, Any], parent: Key = ()) -> Iterator[tuple[Key, dict[str, Any]]]:
+    """Key and innermost mapping of every value that is no mapping."""
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, (*parent, name))
+        else:
+            yield (*parent, name), values
+
+
+def _resolve_paths(draft: _Draft) -> list[str]:
+    problems = resolve_paths(draft.values, lambda key: draft.source(key).folder)
+    return [draft.line(key, draft.values[key[0]][key[1]], problem) for key, problem in problems.items()]
+
+
+def _type_training(draft: _Draft) -> list[str]:
+    section, run = draft.values.get("training"), draft.values["run"]
+    if not isinstance(section, dict):
+        return []
+    batch_size_given = isinstance(run, dict) and run.get("batch_size") is not None
+    draft.values["training"], problems = check_training(section, batch_size_given)
+    return [draft.line(("training", name), section[name], problem) for name, problem in problems.items()]
+
+
+def _finding_line(draft: _Draft, finding: Mapping[str, Any]) -> str:
+    """One finding of pydantic as a line that names who said what."""
+    key = tuple(str(part) for part in finding["loc"])
+    if finding["type"] == "missing":
+        return f"{draft.main.name}: {'.'.join(key)}: {plain_message(finding)}"
+    if finding["type"] == "extra_forbidden":
+        return draft.line(key, finding["input"], unknown_key_message(key, argument_types()))
+    if finding["type"] == "recipe_rule":
+        key = (*key, finding["ctx"]["key"])
+        return draft.line(key, draft.values[key[0]].get(key[1]), plain_message(finding))
+    return draft.line(key, finding["input"], plain_message(finding))
+
+
+def _shown(value: Any) -> str:
+    """A value as the user wrote it, in one line, cut where it is long."""
+    text = value if isinstance(value, str) else flow_yaml(guess_types(value))
+    text = " ".join(text.split())
+    return text if len(text) <= 100 else f"{text[:100]}..."

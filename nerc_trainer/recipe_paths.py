@@ -1,0 +1,65 @@
+"""Files and folders that a recipe names: found beside the recipe or from the current folder, and made absolute."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from nerc_trainer.recipe import is_hub_id
+
+_PACKAGE_PREFIX = "package:"
+_FOLDER_KEYS = ("dataset", "encoder")
+
+
+def path_keys(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """(section, key) of every text in the nested `values` of a recipe that is, or may be, a path to read from."""
+    data = values.get("data")
+    if isinstance(data, dict):
+        keys = ["dataset"] if data.get("dataset") is not None else ["train", "dev", "test"]
+        yield from (("data", key) for key in keys if isinstance(data.get(key), str))
+    for section, key in (("annotation", "labels"), ("model", "encoder")):
+        said = values.get(section)
+        text = said.get(key) if isinstance(said, dict) else None
+        if isinstance(text, str) and not text.startswith(_PACKAGE_PREFIX):
+            yield section, key
+
+
+def find_path(key: str, text: str, folder: Path | None) -> tuple[Path | None, list[Path]]:
+    """The file or folder that `text` names, or None, and the absolute places that were tried in this order.
+
+    Args:
+        key: last part of the key; `dataset` and `encoder` name folders, the others files.
+        text: a path, `~` allowed.
+        folder: folder of the recipe that says so, which goes before the current folder; None on the command line.
+    """
+    written = os.path.expanduser(text)
+    bases = [Path.cwd()] if folder is None else [folder, Path.cwd()]
+    places = list(dict.fromkeys(Path(os.path.abspath(base / written)) for base in bases))
+    is_right = Path.is_dir if key in _FOLDER_KEYS else Path.is_file
+    return next((place for place in places if is_right(place)), None), places
+
+
+def resolve_paths(
+    values: dict[str, Any], folder_of: Callable[[tuple[str, str]], Path | None]
+) -> dict[tuple[str, str], str]:
+    """Make the paths in the nested `values` absolute, in place.
+
+    Args:
+        values: a recipe's sections.
+        folder_of: folder of the recipe that states a key; None for the command line.
+
+    Returns:
+        What is wrong with each (section, key) whose file or folder is missing.
+    """
+    problems = {}
+    for section, key in list(path_keys(values)):
+        text = values[section][key]
+        found, places = find_path(key, text, folder_of((section, key)))
+        tried = " and ".join(map(str, places))
+        if found is not None:
+            values[section][key] = str(found)
+        elif key not in _FOLDER_KEYS:
+            problems[section, key] = f"no such file; tried {tried}"
+        elif not is_hub_id(text):
+            problems[section, key] = f"no such folder, and not a name on the Hub (owner/name); tried {tried}"
+    return problems

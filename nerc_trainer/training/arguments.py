@@ -1,0 +1,60 @@
+"""From a recipe to TrainingArguments."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from nerc_trainer.errors import NercError
+
+if TYPE_CHECKING:
+    from transformers import TrainingArguments
+
+    from nerc_trainer.recipe import Recipe
+
+BATCH_SIZE = 16  # sentences per optimizer step where the recipe says nothing
+
+
+def training_arguments(recipe: Recipe) -> TrainingArguments:
+    """The recipe's `training` section with what the run itself decides.
+
+    The sentences of an optimizer step are `run.batch_size`, shared over ranks and accumulation steps: two micro-batches
+    on one rank give to the bit what one micro-batch on each of two ranks gives, so that is how they are shared unless
+    `training.per_device_train_batch_size` says otherwise. Without `run.batch_size` the section means what it means to
+    Trainer.
+    """
+    from transformers import TrainingArguments
+
+    given = dict(recipe.training)
+    ranks = int(os.environ.get("WORLD_SIZE", "1"))
+    if recipe.run.batch_size is not None or "per_device_train_batch_size" not in given:
+        given |= _share(recipe.run.batch_size or BATCH_SIZE, given.get("per_device_train_batch_size"), ranks)
+    given.setdefault("logging_strategy", "no")
+    given.setdefault("report_to", "none")
+    return TrainingArguments(
+        output_dir=str(recipe.run.dir / "trainer"),
+        seed=recipe.run.seed,
+        save_strategy="no",
+        eval_strategy="no",
+        remove_unused_columns=False,
+        **given,
+    )
+
+
+def step_size(arguments: TrainingArguments) -> int:
+    """Sentences per optimizer step over all ranks."""
+    return arguments.per_device_train_batch_size * arguments.gradient_accumulation_steps * arguments.world_size
+
+
+def _share(batch_size: int, micro_batch: int | None, ranks: int) -> dict[str, int]:
+    if micro_batch is None:
+        micro_batch = batch_size // max(ranks, 2) if batch_size % max(ranks, 2) == 0 else batch_size // ranks
+    if micro_batch < 1 or batch_size % (micro_batch * ranks):
+        raise NercError(
+            f"run.batch_size = {batch_size}: can't be shared by {ranks} process(es) with "
+            f"training.per_device_train_batch_size = {max(micro_batch, 1)}; make it a multiple of their product"
+        )
+    return {
+        "per_device_train_batch_size": micro_batch,
+        "gradient_accumulation_steps": batch_size // (micro_batch * ranks),
+    }

@@ -1,0 +1,275 @@
+"""The Trainer of the rounds: losses, scores and metrics over words that hang neither on batches nor on ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn.functional import cross_entropy
+from torch.utils.data import DataLoader
+from tqdm.auto import tqdm
+from transformers import PreTrainedModel, PrinterCallback, ProgressCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer_utils import PredictionOutput, TrainOutput
+
+from nerc_trainer.active.scoring import mean_token_entropy, piece_entropy
+from nerc_trainer.corpus.batches import IGNORED, RankBatches, TrainingLoader, collate, length_batches
+from nerc_trainer.corpus.encode import PieceDataset
+from nerc_trainer.corpus.labels import LabelSet
+from nerc_trainer.errors import NercError
+from nerc_trainer.evaluation.metrics import EntityMetric
+from nerc_trainer.training.callbacks import QuietProgress, RoundCallback
+
+
+class NercTrainer(Trainer):
+    """Trains, scores and evaluates a word tagger, on one rank or many, with the same result.
+
+    ``batch_size`` is the number of pieces per optimizer step over all ranks and accumulation steps together;
+    ``token_budget`` the sub-words of a batch when scoring and evaluating.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        args: TrainingArguments,
+        labels: LabelSet,
+        *,
+        batch_size: int,
+        token_budget: int,
+        eval_dataset: PieceDataset | None = None,
+        callbacks: list[TrainerCallback] | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(model=model, args=args, eval_dataset=eval_dataset, callbacks=callbacks, **options)
+        self.labels = labels
+        self.batch_size = batch_size
+        self.token_budget = token_budget
+        self.round_number = 0
+        self._micro_batches = 0
+        self._metric = EntityMetric()
+        # Makes Trainer count the labels of a whole step and leave the loss, which compute_loss has scaled, alone.
+        self.model_accepts_loss_kwargs = True
+        self.loss_is_scaled_for_ga = True
+        self.remove_callback(PrinterCallback)
+        if self.pop_callback(ProgressCallback) is not None:
+            self.add_callback(QuietProgress)
+
+    # Rounds
+
+    def begin_round(self, number: int) -> None:
+        """Tell the round callbacks that round ``number`` begins; the sampler extends the training set here."""
+        self.round_number = number
+        for callback in self._round_callbacks():
+            callback.on_round_begin(self.args, self.state, self.control, trainer=self, round_number=number)
+
+    def end_round(self, record: dict[str, Any]) -> None:
+        """Tell the round callbacks that a round is evaluated, saved and published."""
+        for callback in self._round_callbacks():
+            callback.on_round_end(self.args, self.state, self.control, trainer=self, record=record)
+
+    def _round_callbacks(self) -> Iterator[RoundCallback]:
+        return (callback for callback in self.callback_handler.callbacks if isinstance(callback, RoundCallback))
+
+    def train_round(self, epochs: float) -> TrainOutput:
+        """Train on ``train_dataset`` from the weights that the model has.
+
+        A second call of ``train`` would keep the optimizer of the first with its moments, so it is dropped here.
+        """
+        self.optimizer = None
+        self.args.num_train_epochs = epochs
+        self._micro_batches = 0
+        return self.train()
+
+    # Training
+
+    def get_train_dataloader(self) -> DataLoader:
+        """Micro-batches of like lengths; a step holds the same sentences on any number of ranks."""
+        dataset: PieceDataset = self.train_dataset
+        batches = RankBatches(
+            dataset.lengths,
+            batch_size=self.batch_size,
+            micro_batch=self.args.per_device_train_batch_size,
+            rank=self.args.process_index,
+            ranks=self.args.world_size,
+            seed=_stream(self.args.seed, self.round_number),
+        )
+        return TrainingLoader(
+            dataset,
+            batches,
+            num_workers=self.args.dataloader_num_workers,
+            pin_memory=self.args.dataloader_pin_memory and torch.cuda.is_available(),
+        )
+
+    def training_step(
+        self, model: torch.nn.Module, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | int | None = None
+    ) -> torch.Tensor:
+        """One micro-batch, its dropout drawn from (seed, round, number of the micro-batch over all ranks).
+
+        So a micro-batch gets the same masks on whichever rank it falls, and a restarted round the same as the first
+        time. Trainer seeds each process once, which gives neither.
+        """
+        number = self._micro_batches * self.args.world_size + self.args.process_index
+        torch.manual_seed(_stream(self.args.seed, self.round_number, number))
+        self._micro_batches += 1
+        return super().training_step(model, inputs, num_items_in_batch)
+
+    def compute_loss(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
+        """Cross entropy summed over the words, divided by the words of the whole optimizer step on all ranks.
+
+        The stock loss of token-classification heads is a mean over the micro-batch that Trainer takes for a share of
+        the step, so loss and gradient grow by ranks x accumulation steps (transformers issue 47688).
+        """
+        logits = word_logits(model, inputs)
+        labels = inputs["labels"]
+        words = num_items_in_batch if num_items_in_batch is not None else (labels != IGNORED).sum()
+        loss = cross_entropy(
+            logits.flatten(0, 1).float(),
+            labels.flatten(),
+            reduction="sum",
+            ignore_index=IGNORED,
+            label_smoothing=self.args.label_smoothing_factor,
+        )
+        # DDP averages over the ranks what has to be summed.
+        loss = loss / torch.as_tensor(words, device=loss.device).clamp(min=1) * self.accelerator.num_processes
+        return (loss, logits) if return_outputs else loss
+
+    # Scoring and evaluation
+
+    def uncertainty(self, dataset: PieceDataset) -> np.ndarray:
+        """Mean token entropy of each sentence of ``dataset``, float64 [sentences]; the same on any number of ranks.
+
+        One float a piece is kept and shared, never logits.
+        """
+        sums = torch.zeros(len(dataset), device=self.args.device)
+
+        def keep(batch: np.ndarray, logits: torch.Tensor, inputs: dict[str, torch.Tensor]) -> None:
+            sums[torch.from_numpy(batch)] = piece_entropy(logits, inputs["word_mask"])
+
+        self._forward(dataset, keep, "scoring")
+        piece_sums = self.accelerator.reduce(sums, "sum").cpu().numpy()
+        if not np.isfinite(piece_sums).all():
+            raise NercError("the tagger's scores are not numbers: training has diverged; lower training.learning_rate")
+        owners = dataset.text.piece_sentence[dataset.pieces]
+        position = np.cumsum(np.concatenate([[0], np.diff(owners) != 0])) if len(owners) else owners
+        return mean_token_entropy(piece_sums, position, dataset.text.words()[dataset.sentences])
+
+    def predict_tags(self, dataset: PieceDataset) -> tuple[list[list[str]], float | None]:
+        """Most probable BIO tags of each sentence, and the mean loss over words where ``dataset`` is labelled."""
+        words = np.diff(dataset.text.piece_words)[dataset.pieces]
+        first = torch.from_numpy(np.concatenate([[0], np.cumsum(words)]))
+        best = torch.zeros(int(first[-1]), dtype=torch.int64, device=self.args.device)
+        losses = torch.zeros(len(dataset), dtype=torch.float64, device=self.args.device)
+
+        def keep(batch: np.ndarray, logits: torch.Tensor, inputs: dict[str, torch.Tensor]) -> None:
+            mask = inputs["word_mask"]
+            places = first[batch][:, None] + torch.arange(mask.shape[1])
+            best[places.to(mask.device)[mask]] = logits.argmax(-1)[mask]
+            if "labels" in inputs:
+                nll = cross_entropy(logits.transpose(1, 2).float(), inputs["labels"], reduction="none")
+                losses[torch.from_numpy(batch)] = nll.double().sum(-1)
+
+        self._forward(dataset, keep, "evaluating")
+        tags = np.asarray(self.labels.tags, dtype=object)[self.accelerator.reduce(best, "sum").cpu().numpy()]
+        ends = np.cumsum(dataset.text.words()[dataset.sentences])
+        sentences = [part.tolist() for part in np.split(tags, ends[:-1])]
+        total = self.accelerator.reduce(losses, "sum").sum().item()
+        return sentences, total / max(int(words.sum()), 1) if dataset.labels is not None else None
+
+    @torch.no_grad()
+    def _forward(
+        self,
+        dataset: PieceDataset,
+        keep: Callable[[np.ndarray, torch.Tensor, dict[str, torch.Tensor]], None],
+        description: str,
+    ) -> None:
+        """Run the model over this rank's batches and hand each batch's word logits [B, W, L] to ``keep``."""
+        rank, ranks = self.args.process_index, self.args.world_size
+        batches = length_batches(dataset.lengths, self.token_budget)
+        mine = batches[rank::ranks]
+        # Sharded models (FSDP) gather weights in every forward pass, so all ranks must make the same number of them.
+        idle = -(-len(batches) // ranks) - len(mine) if self.is_fsdp_enabled else 0
+        self.model.eval()
+        for number, batch in enumerate(
+            tqdm(
+                mine + batches[:1] * idle,
+                desc=description,
+                leave=False,
+                delay=2,
+                disable=not self.is_world_process_zero(),
+            )
+        ):
+            inputs = self._prepare_inputs(collate([dataset[index] for index in batch], dataset.text.pad_id))
+            with self.compute_loss_context_manager():
+                logits = word_logits(self.model, inputs)
+            if number < len(mine):
+                keep(batch, logits, inputs)
+
+    def evaluate(
+        self,
+        eval_dataset: PieceDataset | None = None,
+        ignore_keys: list[str] | None = None,
+        metric_key_prefix: str = "eval",
+    ) -> dict[str, Any]:
+        """Entity precision, recall, F1, word accuracy and loss, and ``by_type``, under ``metric_key_prefix``.
+
+        Replaces the stock loop, whose loss is a mean of batch means and which pads the last batch with sentences from
+        the first, so that its figures hang on batch size and ranks.
+        """
+        dataset = eval_dataset if eval_dataset is not None else self.eval_dataset
+        predicted, loss = self.predict_tags(dataset)
+        scores = self._metric.compute(predictions=predicted, references=self._references(dataset))
+        by_type = scores.pop("by_type")
+        metrics = {f"{metric_key_prefix}_{name}": value for name, value in {**scores, "loss": loss}.items()}
+        self.log(dict(metrics))
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return {**metrics, f"{metric_key_prefix}_by_type": by_type}
+
+    def predict(
+        self, test_dataset: PieceDataset, ignore_keys: list[str] | None = None, metric_key_prefix: str = "test"
+    ) -> PredictionOutput:
+        """Tags of each sentence as ``predictions``; like `evaluate`, not the stock loop."""
+        predicted, loss = self.predict_tags(test_dataset)
+        metrics = {f"{metric_key_prefix}_loss": loss} if loss is not None else {}
+        return PredictionOutput(predictions=predicted, label_ids=None, metrics=metrics)
+
+    def _references(self, dataset: PieceDataset) -> list[list[str]]:
+        flat = np.concatenate([dataset[index]["labels"] for index in range(len(dataset))])
+        ends = np.cumsum(dataset.text.words()[dataset.sentences])
+        return [self.labels.decode(part.tolist()) for part in np.split(flat, ends[:-1])]
+
+    # Weights
+
+    def save_weights(self, folder: Path) -> None:
+        """Write the model as safetensors from rank 0; all ranks must call it, since sharded weights are gathered."""
+        state = self.accelerator.get_state_dict(self.model_wrapped)
+        if self.is_world_process_zero():
+            self.accelerator.unwrap_model(self.model_wrapped).save_pretrained(folder, state_dict=state)
+
+    def load_weights(self, state: dict[str, torch.Tensor] | None) -> None:
+        """Set all weights to those that rank 0 gives; the other ranks pass None and receive them."""
+        model = self.accelerator.unwrap_model(self.model)
+        if self.is_world_process_zero():
+            model.load_state_dict(state, strict=True)
+        if self.args.world_size > 1:
+            for tensor in model.state_dict().values():
+                torch.distributed.broadcast(tensor, src=0)
+
+
+def word_logits(model: torch.nn.Module, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Logits at the first sub-word of each word: [B, W, L]. Rows without a word repeat the first sub-word's."""
+    logits = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"]).logits
+    positions = inputs["word_positions"][..., None].expand(-1, -1, logits.shape[-1])
+    return logits.gather(1, positions)
+
+
+def _stream(*key: int) -> int:
+    """A seed that differs for every key, for a generator of its own."""
+    return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> 1)
