@@ -78,11 +78,12 @@ def cli() -> None:
 
 
 @cli.command(
+    short_help="Train in rounds of active learning.",
     epilog=_examples(
         "nerc-trainer active quickstart",
         "nerc-trainer active my.yaml active.strategy=random active.budget.words=5000 hub.mode=off",
         "accelerate launch --config_file recipes/accelerate/cpu-2.yaml -m nerc_trainer active tiny",
-    )
+    ),
 )
 @click.argument("recipe")
 @click.argument("overrides", nargs=-1, metavar="[DOTTED.KEY=VALUE]...")

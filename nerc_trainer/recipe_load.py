@@ -209,8 +209,8 @@ def _finding_line(draft: _Draft, finding: Mapping[str, Any]) -> str:
     if finding["type"] == "extra_forbidden":
         return draft.line(key, finding["input"], unknown_key_message(key, argument_types()))
     if finding["type"] == "recipe_rule":
-        key = (*key, finding["ctx"]["key"])
-        return draft.line(key, draft.values[key[0]].get(key[1]), plain_message(finding))
+        name = finding["ctx"]["key"]
+        return draft.line((*key, name), finding["input"].get(name), plain_message(finding))
     return draft.line(key, finding["input"], plain_message(finding))
 
 

@@ -21,7 +21,7 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 @dataclass
 class Fault:
-    """What happens to the next `times` requests that match, instead of a proper answer.
+    """What happens to `times` requests that match, from number `after` on, instead of a proper answer.
 
     status: answer this, with `headers`, and change nothing. Without a status the connection is closed in the end, and:
     served: the request takes effect, although the client may not hear of it. sent: fraction of the answer's body that
@@ -35,6 +35,7 @@ class Fault:
     sent: float | None = None
     stall: float = 0.0
     times: int = 1
+    after: int = 0
     reached: threading.Event = field(default_factory=threading.Event)
 
 
@@ -170,6 +171,9 @@ class HubServer:
         with self._lock:
             for method, pattern, fault in self.faults:
                 if fault.times and method == request.method and re.search(pattern, request.path):
+                    if fault.after:
+                        fault.after -= 1
+                        continue
                     fault.times -= 1
                     return fault
         return None
@@ -354,6 +358,7 @@ class _Listener(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     server: _Listener
 
     def do_GET(self) -> None:

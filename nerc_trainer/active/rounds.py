@@ -206,7 +206,6 @@ def run_recipe(recipe: Recipe) -> None:
                 say(note)
             rounds = build_rounds(recipe, arguments, corpus, journal)
             reason = rounds.run()
-            rounds.trainer.accelerator.end_training()
             say(f"finished: {reason}")
         else:
             say(f"{recipe.run.dir}: this run is finished ({reason}); nothing to do. A new run needs another run.dir")
@@ -214,7 +213,8 @@ def run_recipe(recipe: Recipe) -> None:
         say(f"the run is in {recipe.run.dir}")
     finally:
         journal.close()
-        PartialState().destroy_process_group()
+    # Without an orderly end of the process group some runs abort at exit; after an error it would wait for the others.
+    PartialState().destroy_process_group()
 
 
 def _settle_device(arguments: TrainingArguments, cpu_threads: int) -> None:

@@ -23,14 +23,18 @@ def training_arguments(recipe: Recipe) -> TrainingArguments:
     `training.per_device_train_batch_size` says otherwise. Without `run.batch_size` the section means what it means to
     Trainer.
     """
+    import torch
     from transformers import TrainingArguments
 
     given = dict(recipe.training)
+    # Without this, ranks on a machine with no GPU never join: each runs the whole job as if it were alone.
+    given.setdefault("use_cpu", not torch.accelerator.is_available())
     ranks = int(os.environ.get("WORLD_SIZE", "1"))
     if recipe.run.batch_size is not None or "per_device_train_batch_size" not in given:
         given |= _share(recipe.run.batch_size or BATCH_SIZE, given.get("per_device_train_batch_size"), ranks)
     given.setdefault("logging_strategy", "no")
     given.setdefault("report_to", "none")
+    given.setdefault("ddp_find_unused_parameters", False)  # Trainer's own default walks the graph at every step
     return TrainingArguments(
         output_dir=str(recipe.run.dir / "trainer"),
         seed=recipe.run.seed,

@@ -91,7 +91,7 @@ class Grammar:
             for symbol, pools in sample_names.build_leaves().items()
         }
         self.rules: dict[str, Rule] = {}
-        for line in (sample_names.NAME_RULES + sample_templates.PHRASES).split("\n"):
+        for line in (sample_names.NAME_RULES + sample_templates.PHRASES).replace("\n    | ", " | ").split("\n"):
             if line:
                 head, _, body = line.partition(" = ")
                 symbol, _, entity = head.partition(":")

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import random
 
-SPLITS = ("train", "dev", "test")
-
 # Per region: onsets, vowels, codas of a stem; endings of surnames and of towns; first names.
 REGIONS = {
     "norland": (
@@ -70,7 +68,7 @@ WORD_TOWNS = "Hope March Rest Summit Market Point Flood Wells Stone Marsh Sands 
 
 COUNTRY_ENDINGS = (("land", "landic", "landers"), ("ia", "ian", "ians"), ("istan", "i", "is"), ("ara", "aran", "arans"))
 
-SHARED_SHARE = {"train": 0.5, "dev": 0.5, "test": 0.5}  # chance that a name is drawn from the names of all splits
+SHARED_SHARE = {"train": 0.6, "dev": 0.65, "test": 0.65}  # chance that a name is drawn from the names of all splits
 POOL_SEED = "sample names 1"
 
 
@@ -142,10 +140,12 @@ def build_leaves() -> dict[str, dict[str, tuple[str, ...]]]:
     return leaves
 
 
-# symbol[:TYPE] = alternatives, the more frequent first.
+# symbol[:TYPE] = alternatives, the more frequent first; TYPE is that of the mention that the symbol makes.
 NAME_RULES = """
-town = {settlement} | {settlement} | {settlement} | {settlement} | Port {surname} | New {settlement} | San {first} | Fort {surname} | Upper {settlement} | East {settlement}
-person:PER = {first} {family} | {first} {family} | {first} {initial} {family} | {family} | {first} {surname} {family} | {initial} {family}
+town = {settlement} | {settlement} | {settlement} | {settlement} | Port {surname} | New {settlement} | San {first}
+    | Fort {surname} | Upper {settlement} | East {settlement}
+person:PER = {first} {family} | {first} {family} | {first} {initial} {family} | {family}
+    | {first} {surname} {family} | {initial} {family}
 family:PER = {surname} | {surname} | {surname} | {settlement}
 given:PER = {first}
 athlete:PER = {first} {family} | {first} {family} | {initial} {family}
@@ -154,32 +154,51 @@ city:LOC = {town}
 country:LOC = {land} | {land} | {land} | {land} | {land} | South {land} | New {land}
 adjective:MISC = {nationality} | {nationality} | {nationality} | North {nationality}
 people:MISC = {citizens}
-based:MISC = {land} ~-based/JJ | {town} ~-based/JJ | {nationality} ~-born/JJ | {nationality} ~-backed/JJ | {nationality} ~-led/JJ | anti-{nationality}/JJ
-spot:LOC = {surname} Bridge | {town} Park | Mount {surname} | {surname} River | {surname} Bay | Lake {first} | {town} Airport | Cape {surname} | {surname} Street | {town} Valley | Gulf of {land} | Strait of {town}
+based:MISC = {land} ~-based/JJ | {town} ~-based/JJ | {nationality} ~-born/JJ | {nationality} ~-backed/JJ
+    | {nationality} ~-led/JJ | anti-{nationality}/JJ
+spot:LOC = {surname} Bridge | {town} Park | Mount {surname} | {surname} River | {surname} Bay | Lake {first}
+    | {town} Airport | Cape {surname} | {surname} Street | {town} Valley | Gulf of {land} | Strait of {town}
 venue:LOC = {surname} Park | {town} Stadium | {surname} Road | {surname} Arena | {first} {surname} Hall
-company:ORG = {surname} Holdings | {surname} | {town} Steel | {surname} plc/NN | {surname} & Sons | {town} | {nationality} Airways | {brand} Foods | {surname} and {surname} | {brand} | Bank of {land} | {surname} Brothers | {town} Gas & Light | {first} {surname} Ltd | {settlement} and {settlement} Railway
-long_company:ORG = {town} Gas & Light | {nationality} Steel Holdings | Bank of {land} and {land} | {surname} Brothers Foods
+company:ORG = {surname} Holdings | {surname} | {town} Steel | {surname} plc/NN | {surname} & Sons | {town}
+    | {nationality} Airways | {brand} Foods | {surname} and {surname} | {brand} | Bank of {land}
+    | {surname} Brothers | {town} Gas & Light | {first} {surname} Ltd | {settlement} and {settlement} Railway
+long_company:ORG = {town} Gas & Light | {nationality} Steel Holdings | Bank of {land} and {land}
+    | {surname} Brothers Foods
 brand = Compass | Summit | Signal | Lantern | Beacon | Harvest | Anchor | Orbit | Target | Mercer | Cobalt
-team:ORG = {town} | {town} United | {town} Rovers | {settlement} | {surname} Athletic | Dynamo {town} | {town} Hawks | Real {settlement} | {surname}
+team:ORG = {town} | {town} United | {town} Rovers | {settlement} | {surname} Athletic | Dynamo {town} | {town} Hawks
+    | Real {settlement} | {surname}
 nation:ORG = {land} | {land} | {land} | {land} B
 government:ORG = {town} | {land} | {land} | {town}
-party:ORG = {nationality} Labour Party | {adj_org} Party | {virtue} Party | Union of the {plural} for Peace | Movement for {virtue} and {virtue} | Party of {virtue} | {virtue} Front
-long_party:ORG = Union of the {plural} for Peace | Movement for {virtue} and {virtue} | {nationality} People 's/POS Party | {land} Farmers and Workers League
+party:ORG = {nationality} Labour Party | {adj_org} Party | {virtue} Party | Union of the {plural} for Peace
+    | Movement for {virtue} and {virtue} | Party of {virtue} | {virtue} Front
+long_party:ORG = Union of the {plural} for Peace | Movement for {virtue} and {virtue}
+    | {nationality} People 's/POS Party | {land} Farmers and Workers League
 adj_org = National | Free | People 's/POS | Green | Liberal | Farmers
 plural = Lakes | Valleys | Workers | Islands | Fishermen | Nurses | Coasts
 virtue = Justice | Unity | Progress | Freedom | Reform | Renewal | Work
-agency:ORG = Ministry of {office} | {town} Police Department | {land} Central Bank | {nationality} Army | Court of {town} | Council of {plural} | {office} Department | Office for {office} and {office} | {land} Supreme Court | {surname} Commission
+agency:ORG = Ministry of {office} | {town} Police Department | {land} Central Bank | {nationality} Army
+    | Court of {town} | Council of {plural} | {office} Department | Office for {office} and {office}
+    | {land} Supreme Court | {surname} Commission
 office = Fisheries | Health | Trade | Mines | Transport | Culture | Labour | Forests
 college:ORG = {town} University | {town} College | {town} General Hospital | Saint {first} Hospital
-institute:ORG = University of {town} | {surname} Institute | {surname} Institute for the Study of {office} | College of {virtue} and {office}
-long_college:ORG = University of {town} | {surname} Institute for the Study of {office} | Academy of {virtue} and {office}
-group:ORG = {party} | Friends of the {plural} | {town} Chamber of Commerce | Teachers of {land} Union | Save the {plural} | League of {nationality} {plural} | {surname} Foundation
-paper:ORG = {town} Courier | {town} Gazette | The {town} Herald | {nationality} Press Agency | Daily {brand} | Radio {town} | Evening {town}
-cup:MISC = {town} Open | {land} Cup | {surname} Trophy | Tour of {land} | {town} Marathon | {brand} League | {adj_org} Games | {land} Grand Prix
+institute:ORG = University of {town} | {surname} Institute | {surname} Institute for the Study of {office}
+    | College of {virtue} and {office}
+long_college:ORG = University of {town} | {surname} Institute for the Study of {office}
+    | Academy of {virtue} and {office}
+group:ORG = {party} | Friends of the {plural} | {town} Chamber of Commerce | Teachers of {land} Union
+    | Save the {plural} | League of {nationality} {plural} | {surname} Foundation
+paper:ORG = {town} Courier | {town} Gazette | {town} Herald | Daily {brand} | Evening {town}
+    | {nationality} Press Agency
+broadcaster:ORG = Radio {town} | {land} Television | Channel <2-9>
+cup:MISC = {town} Open | {land} Cup | {surname} Trophy | Tour of {land} | {town} Marathon | {brand} League
+    | {adj_org} Games | {land} Grand Prix
 storm:MISC = Hurricane {first} | Typhoon {first} | {first} | {first} | Storm {surname}
 ship:MISC = {first} {surname} | {virtue} of {town} | {first} | {town} | Star of {land} | {brand} | {surname} Queen
-product:MISC = {surname} <2-90>0/CD | {brand} <1-9>/CD | {surname} | {brand} | {town} Blue | {first} | {surname} Cruiser
-work:MISC = The {title_adj} {title_noun} | {title_noun} of {title_noun} | {title_noun} in {town} | A {title_adj} {title_noun} for {first} | {first} and {first} | {title_noun} | {town} | The {title_noun} and the {title_noun} | Goodbye {town}
+product:MISC = {surname} <2-90>0/CD | {brand} <1-9>/CD | {surname} | {brand} | {town} Blue | {first}
+    | {surname} Cruiser
+work:MISC = The {title_adj} {title_noun} | {title_noun} of {title_noun} | {title_noun} in {town}
+    | A {title_adj} {title_noun} for {first} | {first} and {first} | {title_noun} | {town}
+    | The {title_noun} and the {title_noun} | Goodbye {town}
 title_adj = Long | Silent | Last | Broken | Borrowed | Winter | Second
 title_noun = House | Winter | Salt | River | Garden | Summer | Stone | Letter | Orchard | Mirror | Harvest
 effect:MISC = {surname} Effect | {surname} Comet | {surname} Syndrome | {family} 's/POS Law

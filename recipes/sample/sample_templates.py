@@ -14,21 +14,40 @@ A topic's line that starts with "=" is a whole sentence, "^" one in capitals; an
 """
 
 PHRASES = """
-frame = {clause} . | {clause} {when} . | {clause} , {said} . | {open} , {clause} . | {that} {clause} . | {clause} , and {aside} . | {clause} {where} {when} . | {clause} , {said} {when} . | " {clause} , " {said} . | {that} {clause} {when} , but/CC {aside} . | {clause} , although {aside} . | {open} , {clause} , {said} , adding/VBG that {aside} .
-grim_frame = {clause} . | {clause} {when} . | {clause} , {said} . | {open} , {clause} . | {that} {clause} . | {clause} , and {grim} . | {that} {clause} {when} , but/CC {grim} .
-grim = the {agency} opened an inquiry | the cause was not known | {government} sent help/NN | {person} , who saw it , told {paper} | schools in {city} stayed closed/JJ | {person} of {campus} treated the injured/JJ | nobody was blamed | {company} offered help/NN
-timeless_frame = {clause} . | {clause} . | {clause} , {said} . | {that} {clause} .
-plain_frame = {clause} . | {clause} . | {clause} , he said . | {clause} , officials said . | The report said {clause} .
-when = on {weekday} | on {weekday} | last/JJ week | this week | late/RB on {weekday} | in {month} | at the end of <1990-1998> | a day before {holiday} | over the weekend | hours after/IN a meeting with {source}
-where = in {city} | in {city} | in {country} | near {spot} | outside/IN {city} , {country} | in the {adjective} capital
-open = On {weekday} | In {city} | In <1990-1998> | At {venue} | Last/JJ month | After/IN talks in {city} | For the {ordinal} time this year | Like {person} before him | During {holiday} | In a letter to {source}
-said = said {person} | {person} said | {source} said | {paper} reported | officials said | police said | {person} told {paper} | said {person} , {role} | a spokesman for {group} said | the {adjective} government said | a source close/RB to {company} said | said {person} of {campus}
-that = {person} said that | {source} said that | {paper} reported that | Officials in {city} said that | {person} , {role} , said that | {government} announced that | Sources at {company} confirmed that
-source = the {agency} | the {party} | {company} | {group} | the {adjective} government | {person} | {campus} | {government}
+frame = {clause} . | {clause} {when} . | {clause} , {said} . | {open} , {clause} . | {that} {clause} .
+    | {clause} , and {aside} . | {clause} , {said} in {city} . | {clause} , {said} {when} .
+    | " {clause} , " {said} . | {that} {clause} {when} , but/CC {aside} . | {clause} , although {aside} .
+    | {open} , {clause} , {said} , adding/VBG that {aside} .
+grim_frame = {clause} . | {clause} {when} . | {clause} , {said} . | {open} , {clause} . | {that} {clause} .
+    | {clause} , and {grim} . | {that} {clause} {when} , but/CC {grim} .
+grim = the {agency} opened an inquiry | the cause was not known | {government} sent help/NN
+    | {person} , who saw it , told {press} | schools in {city} stayed closed/JJ
+    | {person} of {campus} treated the injured/JJ | nobody was blamed | {company} offered help/NN
+timeless_frame = {clause} . | {clause} . | {clause} . | {clause} , according/VBG to {press} .
+    | {press} wrote that {clause} .
+plain_frame = {clause} . | {clause} . | {clause} , he said . | {clause} , officials said .
+    | The report said that {clause} .
+when = on {weekday} | on {weekday} | last/JJ week | this week | late/RB on {weekday} | in {month}
+    | at the end of <1990-1998> | a day before {holiday} | over the weekend | hours after/IN a meeting with {source}
+open = On {weekday} | In {city} | In <1990-1998> | Last/JJ month | Early/RB on {weekday}
+    | For the {ordinal} time this year | On {holiday} | In {city} and {city} | Over the weekend
+said = said {person} | {person} said | {source} said | {press} reported | officials said | police said
+    | {person} told {press} | said {person} , {role} | a spokesman for {group} said
+    | the {adjective} government said | a source close/RB to {company} said | said {person} of {campus}
+that = {person} said that | {source} said that | {press} reported that | Officials in {city} said that
+    | {person} , {role} , said that | {government} announced that | Sources at {company} confirmed that
+source = the {agency} | the {party} | {company} | {group} | the {adjective} government | {person} | {campus}
+    | {government}
 campus = {college} | the {institute} | {college}
-role = head of the {agency} | a {adjective} lawyer | who runs {company} | a former/JJ minister | an analyst at {company} | the {job} of {city} | a {based} writer/NN | {job} at {campus} | the widow of {person} | who grew up/RP in {city}
+press = the {paper} | the {paper} | {broadcaster}
+role = head of the {agency} | a {adjective} lawyer | who runs {company} | a former/JJ minister
+    | an analyst at {company} | the {job} of {city} | a {based} writer/NN | {job} at {campus}
+    | the widow of {person} | who grew up/RP in {city}
 job = mayor | coach | captain | bishop | professor | chairman | director
-aside = {person} declined to comment | {source} denied it | {company} had no/DT comment | {person} disagreed | many/JJ in {city} doubt it | this surprised {person} | {paper} called it a mistake | {government} is expected to follow | no/DT date was given | the news was welcomed in {city} | {person} called it good/JJ news
+aside = {person} declined to comment | {source} denied it | {company} had no/DT comment | {person} disagreed
+    | many/JJ in {city} doubt it | this surprised {person} | {press} called it a mistake
+    | {government} is expected to follow | no/DT date was given | the news was welcomed in {city}
+    | {person} called it good/JJ news
 weekday = Monday | Tuesday | Wednesday | Thursday | Friday | Saturday | Sunday
 month = January | March | May | June | August | October | December
 ordinal = first/JJ | second/JJ | third/JJ | fourth/JJ | fifth/JJ
@@ -41,14 +60,24 @@ crime = fraud | murder | arson | theft | bribery
 score = <3-5>-<0-2> | <1-4>-0 | <2-3>-1
 level = 0-0/CD | 1-1/CD | 2-2/CD | 3-3/CD
 sets = 6-<1-4>/CD 6-<0-4>/CD | 7-5/CD 6-<2-4>/CD | 6-<1-4>/CD 4-6/CD 7-5/CD
-plain_who = the committee | the workers | the children | the judge | the farmers | a spokesman | the two sides | the passengers | the crew | most/JJS voters | the new/JJ board | the firemen | shoppers | the bank | the home side | the minister 's wife
-plain_did = rejected | welcomed | studied | ignored | discussed | criticised | wanted | watched | supported | missed | signed | repaired | feared | waited for/IN | argued about/IN | voted on | walked past/IN | asked for/IN | paid for/IN
-plain_what = the plan | the {plain_adj} offer | a {plain_adj} report | the {plain_adj} {plain_noun} | the first/JJ {plain_noun} | the cost of the {plain_noun} | {number} {plain_adj} {plain_nouns} | higher/JJR wages | the end of the {plain_noun} | the bridge | the old/JJ {plain_noun} near/IN the river | {plain_nouns} worth/JJ {money} | the {plain_noun} that/WDT had cost/VBN them their jobs
+plain_who = the committee | the workers | the children | the judge | the farmers | a spokesman | the two sides
+    | the passengers | the crew | most/JJS voters | the new/JJ board | the firemen | shoppers | the bank
+    | the home side | the minister 's wife
+plain_did = rejected | welcomed | studied | ignored | discussed | criticised | supported | feared | waited for/IN
+    | argued about/IN | voted on | asked for/IN
+plain_what = the plan | the {plain_adj} offer | a {plain_adj} report | the {plain_adj} {plain_noun}
+    | the first/JJ {plain_noun} | the cost of the {plain_noun} | {number} {plain_adj} {plain_nouns}
+    | higher/JJR wages | the end of the {plain_noun} | the bridge | the old/JJ bridge near/IN the river
+    | {plain_nouns} worth/JJ {money} | the {plain_noun} that/WDT had cost/VBN them their jobs
 plain_adj = new/JJ | old/JJ | secret/JJ | final/JJ | cheap/JJ | early/JJ | national/JJ | unpopular/JJ | independent/JJ
-plain_noun = strike | vote | budget | season | harvest | summit | election | match | hospital | inquiry | compass | market | lantern | battle | anchor | target
-plain_nouns = schools | letters | houses | trains | tests | votes | stones | matches
-plain_when = on {weekday} | in {month} | last/JJ week | at the weekend | after/IN the vote | before/IN the {plain_noun} | for the {ordinal} time | because {plain_who} {plain_did} {plain_what} | while {plain_who} {plain_did} {plain_what} , officials said
-plain_when_front = On {weekday} | After/IN a long/JJ {plain_noun} | In {month} | For {number} years | When/WRB the rain stopped | Despite/IN the {plain_noun}
+plain_noun = strike | vote | budget | season | harvest | summit | election | match | hospital | inquiry | market
+    | report
+plain_nouns = schools | letters | houses | trains | tests | contracts
+plain_when = on {weekday} | in {month} | last/JJ week | at the weekend | after/IN the vote
+    | before/IN the {plain_noun} | for the {ordinal} time | because {plain_who} {plain_did} {plain_what}
+    | while {plain_who} {plain_did} {plain_what} , officials said
+plain_when_front = On {weekday} | After/IN a long/JJ strike | In {month} | For {number} years
+    | When/WRB the rain stopped | Despite/IN the {plain_noun}
 sport = football | rugby | hockey | cricket | cycling | tennis | rowing
 """
 
@@ -209,8 +238,8 @@ the {adjective} novelist {person} died in {city}
 singer {person} married {person} at {venue}
 {person} wrote " {work} " and " {work} " in {city}
 the film of " {work} " , with {person} as/IN {person} , cost {money}
-{paper} called " {work} " the best/JJS {adjective} film in years
-{person} reads/VBZ the news on {paper}
+{press} called " {work} " the best/JJS {adjective} film in years
+{person} reads/VBZ the news on {broadcaster}
 the {adjective} band {band} cancelled its {country} tour
 {holiday} drew _ {number} visitors to {spot}
 a street in {city} was named/VBN after/IN {person} , author of " {work} "
@@ -239,10 +268,10 @@ the {adjective} telescope on {spot} was named/VBN {ship}
 {person} , <19-88> , is married to {person}
 = {person} , {job} of {city} ; {person} , {role} ; {person} , {role}
 = Born : {city} , {country} , {month} <1-28> , <1920-1975>
-{person} worked for {paper} before/IN^ moving/VBG to {city}
+{person} worked for {press} before/IN^ moving/VBG to {city}
 {person} speaks/VBZ {adjective} and {adjective}
 = Present/JJ : {person} , {person} , {person} and {person} .
-{person} edited {paper} from <1950-1969> to <1970-1989>
+{person} edited the {paper} from <1950-1969> to <1970-1989>
 {person} grew up/RP on {spot} , the son of a {adjective} fisherman
 {person} served on the {ship} and later/RB in the {agency}
 {person} , named after/IN {storm} , is <19-60>
@@ -280,6 +309,17 @@ she said the {plain_noun} was too/RB long/JJ
 {plain_who} and {plain_who} {plain_did} {plain_what}
 at dawn the river banks were still/RB under/IN water
 the field was a marsh after/IN the rain
+the market missed its target in {month}
+a compass and a lantern were sold for {money}
+the anchor held through/IN the storm
+winter came early/RB this year and the {good} harvest failed
+a signal failed and {number} trains were late/JJ
+the judge gave them {number} months in prison for {crime}
+the best/JJS {good} went to market on {weekday}
+a long/JJ report on the {plain_noun} is due/JJ in {month}
+the storm passed at dawn without/IN harm
+the stone house on the point is for sale
+he gave no/DT reason
 frank/JJ talks took place behind/IN closed/JJ doors
 = Results were as/IN follows/VBZ :
 = " I will not be back , " she said .
@@ -313,12 +353,12 @@ LEXICON = {
     "VB": "follow join hurt see merge be unload go help comment host miss run play delay mark sign cut close halve study",
     "VBZ": "is has runs makes",
     "VBP": "are were deny claim deserve trust doubt talk have",
-    "VBD": "saw sent stayed treated offered surprised was had said told rose fell met won lost beat drew left broke shook took tore sank went sold cost bought led fought hit made wrote grew burst overtook outplayed stole got chose froze freed accused admitted agreed announced approved argued arrested arrived asked banned blamed boycotted called cancelled celebrated charged claimed confirmed crashed criticised crossed declined delayed denied died disagreed discovered discussed dropped edited escaped exploded expelled exported failed faked feared fell fined flooded founded ignored jailed joined killed marched missed moved named opened passed questioned raised reached rebelled recalled refused rejected repaired reported requested resigned robbed sailed scored seized served shared signed slipped spared stopped struck studied supported tested unveiled visited voted waited walked wanted watched welcomed worked returned agreed played declared warned promised urged thanked praised sued hired sacked merged owned accepted finished",
-    "VBN": "born known given hurt expected married held shot found paid",
+    "VBD": "held came gave saw sent stayed treated offered surprised was had said told rose fell met won lost beat drew left broke shook took tore sank went sold cost bought led fought hit made wrote grew burst overtook outplayed stole got chose froze freed accused admitted agreed announced approved argued arrested arrived asked banned blamed boycotted called cancelled celebrated charged claimed confirmed crashed criticised crossed declined delayed denied died disagreed discovered discussed dropped edited escaped exploded expelled exported failed faked feared fell fined flooded founded ignored jailed joined killed marched missed moved named opened passed questioned raised reached rebelled recalled refused rejected repaired reported requested resigned robbed sailed scored seized served shared signed slipped spared stopped struck studied supported tested unveiled visited voted waited walked wanted watched welcomed worked returned agreed played declared warned promised urged thanked praised sued hired sacked merged owned accepted finished",
+    "VBN": "born known given hurt expected married shot found paid",
     "VBG": "moving setting breaking adding saying",
     "JJ": "available closed former clear bankrupt prime new last next key",
-    "NN": "mistake ambassador analyst anchor anniversary army arson author backing band bank battle bid birth bishop board body bomb border boycott branch bribery bridge brother budget bus capital captain car cause chairman champion coach coffee committee compass contract copper cotton court cricket crop cycling date dawn day defeat digest director drought earthquake election embassy end envoy ferry field film final fire fish fisherman fleet football fraud government grant halftime harvest head hockey home hospital house injury inquiry judge knee lantern lawyer leader leg letter man market marsh match mayor meeting minister month moth murder news novelist offer office orbit orchestra parliament penalty percent place plan plant portrait press price prison probe professor profit rain rate record report request rice rival river roof round rowing rugby salt save saved season set side singer snow son source spokesman sprinter stake steel storm street strike striker summit target team telescope tennis test theft timber time tour trial vaccine victory vote water week weekend wheat widow wife wind winner winter world wreck yacht year",
-    "NNS": "assets banks bicycles cars carpets champions children clocks crowns crew details detectives degrees dinars divers dockers doctors doors drugs fans farmers fears flights fossils goods gunmen hours houses jobs kilos letters loans matches miles officials organisers passengers patients people points police prices radios rebels results rivals sales schools scientists scorers seats sets shares shoes shoppers sides sources standings stones talks targets tests thieves thousands tonnes tractors trains visitors voters votes wages workers years radios prices markets firemen weeks months sons",
+    "NN": "signal reason harm sale point stone help mistake ambassador analyst anchor anniversary army arson author backing band bank battle bid birth bishop board body bomb border boycott branch bribery bridge brother budget bus capital captain car cause chairman champion coach coffee committee compass contract copper cotton court cricket crop cycling date dawn day defeat digest director drought earthquake election embassy end envoy ferry field film final fire fish fisherman fleet football fraud government grant halftime harvest head hockey home hospital house injury inquiry judge knee lantern lawyer leader leg letter man market marsh match mayor meeting minister month moth murder news novelist offer office orbit orchestra parliament penalty percent place plan plant portrait press price prison probe professor profit rain rate record report request rice rival river roof round rowing rugby salt save saved season set side singer snow son source spokesman sprinter stake steel storm street strike striker summit target team telescope tennis test theft timber time tour trial vaccine victory vote water week weekend wheat widow wife wind winner winter world wreck yacht year",
+    "NNS": "contracts assets banks bicycles cars carpets champions children clocks crowns crew details detectives degrees dinars divers dockers doctors doors drugs fans farmers fears flights fossils goods gunmen hours houses jobs kilos letters loans matches miles officials organisers passengers patients people points police prices radios rebels results rivals sales schools scientists scorers seats sets shares shoes shoppers sides sources standings stones talks targets tests thieves thousands tonnes tractors trains visitors voters votes wages workers years radios prices markets firemen weeks months sons",
     "NNP": "President",
     ",": ",",
     ".": ".",

@@ -115,18 +115,10 @@ def test_the_scheme_is_read_off_all_sentences(sequences: list[list[str]], scheme
     assert detect_scheme(sequences) == scheme
 
 
-@given(corpus=st.lists(sentences(), max_size=4), scheme=st.sampled_from(SCHEMES))
-def test_a_detected_scheme_repairs_nothing_in_well_formed_tags(
-    corpus: list[tuple[list[Span], int]], scheme: Scheme
-) -> None:
-    sequences = [spans_to_tags(spans, length, scheme) for spans, length in corpus]
-    detected = detect_scheme(sequences)
-    if scheme != "bioes":
-        # An IOB1 corpus whose entities all touch one of their type can look more like BIO, never the other way round.
-        assert detected == scheme or scheme == "iob1" or not any(spans for spans, _ in corpus)
-    assert [to_bio(tags, detected)[0] for tags in sequences] == [
-        spans_to_tags(spans, length) for spans, length in corpus
-    ]
+@given(corpus=st.lists(sentences(), min_size=1, max_size=4), scheme=st.sampled_from(SCHEMES))
+def test_well_formed_tags_show_their_scheme(corpus: list[tuple[list[Span], int]], scheme: Scheme) -> None:
+    detected = detect_scheme(spans_to_tags(spans, length, scheme) for spans, length in corpus)
+    assert detected == (scheme if any(spans for spans, _ in corpus) else "bio")
 
 
 @pytest.mark.parametrize(
@@ -152,7 +144,7 @@ def test_unknown_tags_are_refused(tag: str, scheme: Scheme) -> None:
 
 def test_prefixes_belong_to_their_scheme() -> None:
     assert parse_tag("L-creative-work", "bioes") == ("E", "creative-work")
-    with pytest.raises(NercError, match="B-TYPE, I-TYPE$"):
+    with pytest.raises(NercError, match=r"B-TYPE, I-TYPE$"):
         parse_tag("E-PER", "bio")
 
 
