@@ -35,6 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def _report(failure: Exception) -> int:
     """Print what went wrong, a line each, and return the exit status."""
+    if isinstance(failure, click.exceptions.NoArgsIsHelpError):
+        failure.show()
+        return failure.exit_code
     status = 1
     shared_by_all_ranks = isinstance(failure, NercError | click.ClickException | OSError | click.Abort)
     if isinstance(failure, NercError):
@@ -44,7 +47,8 @@ def _report(failure: Exception) -> int:
     elif isinstance(failure, click.ClickException):
         status, message = failure.exit_code, f"{failure.format_message()} (--help says how to call it)"
     elif isinstance(failure, OSError) and failure.errno in _DISK_FULL:
-        message = f"no space left on the disk of {failure.filename}; make room, and the same command carries on"
+        where = f" of {failure.filename}" if failure.filename else ""
+        message = f"no space left on the disk{where}; make room, and the same command carries on"
     else:
         text = " ".join(str(failure).split())
         message = f"{type(failure).__name__}: {text} (run again with --debug for the traceback)"
@@ -216,6 +220,7 @@ def hub_sync(run: Path, endpoint: str | None) -> None:
     _print_table(
         ["branch", "state", "commit", "detail"],
         [[pushed.branch, pushed.state, _short(pushed.commit), pushed.detail] for pushed in publications],
+        when_empty="nothing waits to be pushed",
     )
     if waiting := [publication for publication in publications if publication.state == "waiting"]:
         raise NercError(f"{run}: {len(waiting)} of {len(publications)} rounds still wait; see the table")
@@ -249,16 +254,17 @@ def _short(commit: str | None) -> str:
     return commit[:12] if commit else ""
 
 
-def _print_table(columns: list[str], rows: list[list[str]]) -> None:
+def _print_table(columns: list[str], rows: list[list[str]], when_empty: str = "nothing has been published") -> None:
     from rich.console import Console
     from rich.table import Table
 
     if not rows:
-        click.echo("nothing has been published")
+        click.echo(when_empty)
         return
     table = Table()
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column == columns[0])
     for row in rows:
         table.add_row(*row)
-    Console(markup=False, highlight=False).print(table)
+    # Outside a terminal rich assumes 80 columns, and would break the lines that another program reads.
+    Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 200).print(table)

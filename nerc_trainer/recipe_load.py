@@ -100,7 +100,9 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     try:
         recipe = Recipe.model_validate(draft.values)
     except ValidationError as error:
-        problems += [_finding_line(draft, finding) for finding in error.errors()]
+        # run.dir has no default while run.name is wrong, which pydantic reports as a second error.
+        findings = [finding for finding in error.errors() if finding["type"] != "default_factory_not_called"]
+        problems += [_finding_line(draft, finding) for finding in findings]
     if problems:
         raise NercError("\n".join(problems))
     return recipe

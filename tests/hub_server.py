@@ -128,7 +128,7 @@ class HubServer:
         self.faults: list[tuple[str, str, Fault]] = []
         self.log: list[str] = []
         self._lock = threading.Lock()
-        self._stopping = threading.Event()
+        self.stopping = threading.Event()
         self._server = _Listener(("127.0.0.1", port), self)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
@@ -137,7 +137,7 @@ class HubServer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stopping.set()
+        self.stopping.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -179,7 +179,7 @@ class HubServer:
         return None
 
     def wait(self, seconds: float) -> None:
-        self._stopping.wait(seconds)
+        self.stopping.wait(seconds)
 
     def serve(self, request: Request, authorization: str | None) -> Answer:
         if self.token and request.path.startswith("/api/") and authorization != f"Bearer {self.token}":
@@ -337,7 +337,9 @@ class HubServer:
         if not file.is_lfs:
             return Answer(body=file.content, headers=headers)
         linked = {"X-Linked-Etag": f'"{file.sha256}"', "X-Linked-Size": str(len(file.content))}
-        return Answer(302, headers={**headers, **linked, "Location": f"{self.url}/lfs/{file.sha256}"})
+        # Another host, as on the Hub: the client takes what it must know of the file from the redirect itself.
+        location = f"{self.url.replace('127.0.0.1', 'localhost')}/lfs/{file.sha256}"
+        return Answer(302, headers={**headers, **linked, "Location": location})
 
 
 def _json(value: Any, headers: dict[str, str] | None = None) -> Answer:
@@ -362,9 +364,12 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Listener
 
     def do_GET(self) -> None:
+        hub = self.server.hub
+        if hub.stopping.is_set():  # a connection that a client kept open from before
+            self.close_connection = True
+            return
         url = urlsplit(self.path)
         request = Request(self.command, url.path, parse_qs(url.query), self._read_body())
-        hub = self.server.hub
         fault = hub.take_fault(request)
         hub.log.append(f"{request.method} {request.path}")
         if fault is None:

@@ -202,6 +202,7 @@ def run_recipe(recipe: Recipe) -> None:
     try:
         reason = on_main(lambda: journal.finished)
         if reason is None:
+            say(f"{arguments.world_size} process(es) on {arguments.device.type}")
             for note in corpus.notes:
                 say(note)
             rounds = build_rounds(recipe, arguments, corpus, journal)

@@ -97,7 +97,7 @@ def _open_split(name: str, config: str | None, revision: str | None, split: str)
 
 
 def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())
+    return " ".join(str(error).split()).rstrip(".")
 
 
 def _read_strings(dataset: "Dataset", column: str, where: str) -> list[list[str]]:

@@ -121,14 +121,18 @@ def _find_or_create_branch(api: HfApi, record: Record) -> str:
 def _commit(api: HfApi, record: Record, folder: Path, manifest: Manifest, head: str, unwanted: set[str]) -> str:
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
-    operations: list[CommitOperationAdd | CommitOperationDelete] = [
-        *(CommitOperationAdd(path, folder / path) for path in sorted(manifest.published())),
-        *(CommitOperationDelete(path, is_folder=False) for path in sorted(unwanted)),
-    ]
+    additions = [CommitOperationAdd(path, folder / path) for path in sorted(manifest.published())]
+    deletions = [CommitOperationDelete(path, is_folder=False) for path in sorted(unwanted)]
     with hub_failures(record.repo):
+        for addition in additions:
+            # One at a time: for several large files the client starts threads, which the deadline would not reach. A
+            # .gitignore that main may hold must not leave out files of the round.
+            api.preupload_lfs_files(
+                record.repo, [addition], revision=record.branch, free_memory=False, gitignore_content=""
+            )
         done = api.create_commit(
             record.repo,
-            operations,
+            [*additions, *deletions],
             commit_message=f"Publish {record.branch} (manifest {manifest.sha256[:12]})",
             revision=record.branch,
             parent_commit=head,

@@ -1,8 +1,8 @@
 """Talk to the Hub within a given time.
 
 The Hub's client sets no timeout, so a Hub that stalls blocks it for ever, and it sleeps as long as a `Retry-After`
-says. Inside `call_before`, every request has timeouts that end with the deadline, and an answer that asks to come back
-later is raised as HubDelay for the caller to decide about.
+says. Under `call_before`, every request has timeouts that end with the deadline, and an answer that asks to come back
+later is raised as HubDelay for the caller to decide about. Requests of other threads are left as they are.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from nerc_trainer.hub.failures import TRANSIENT_STATUSES, DeadlineReached, HubDelay, seconds_to_wait
@@ -27,63 +28,61 @@ _READ_SECONDS = 120.0
 # What a request may overrun the deadline by before it is left to itself.
 _GRACE_SECONDS = 0.5
 
-# The client's factory is one for the whole process.
-_factory_lock = threading.Lock()
+# Of the running thread, on the monotonic clock; the threads that this one starts do not inherit it.
+_deadline: ContextVar[float] = ContextVar("_deadline")
 
 
 def call_before(deadline: float, call: Callable[[], Result]) -> Result:
     """Result of `call`, or DeadlineReached soon after `deadline` (on the monotonic clock); `call`'s errors pass.
 
     Timeouts of sockets cannot bound name look-ups or uploads by hf_xet, so `call` runs in a thread that is left behind
-    when it overruns. Such a thread fails at its next request and does not keep the process alive.
+    when it overruns. Such a thread fails at its next request and does not keep the process alive. `call` must not send
+    requests from threads of its own.
     """
+    _install_hooks()
     outcome: queue.SimpleQueue[tuple[Result, None] | tuple[None, BaseException]] = queue.SimpleQueue()
 
     def run() -> None:
+        _deadline.set(deadline)
         try:
             outcome.put((call(), None))
         except BaseException as error:
             outcome.put((None, error))
 
-    with _bounded_client(deadline):
-        threading.Thread(target=run, name="hub", daemon=True).start()
-        try:
-            result, error = outcome.get(timeout=_remaining(deadline) + _GRACE_SECONDS)
-        except queue.Empty:
-            raise DeadlineReached("the Hub did not answer in time") from None
+    threading.Thread(target=run, name="hub", daemon=True).start()
+    try:
+        result, error = outcome.get(timeout=_remaining(deadline) + _GRACE_SECONDS)
+    except queue.Empty:
+        raise DeadlineReached("the Hub did not answer in time") from None
     if error is not None:
         raise error
     return result  # type: ignore[return-value]
 
 
-@contextmanager
-def _bounded_client(deadline: float) -> Iterator[None]:
+def _install_hooks() -> None:
     from huggingface_hub import set_client_factory
     from huggingface_hub.utils import _http
 
-    if not _factory_lock.acquire(timeout=_remaining(deadline)):
-        raise DeadlineReached("another publication of this process took all the time")
     # There is no public way to read the factory, and one that the user set (proxy, certificates) must stay in force.
-    previous = _http._GLOBAL_CLIENT_FACTORY
-
-    def bounded_client() -> httpx2.Client:
-        client = previous()
-        hooks = client.event_hooks
-        client.event_hooks = {
-            "request": [*hooks["request"], lambda request: _limit_request(request, deadline)],
-            "response": [*hooks["response"], lambda response: _check_response(response, deadline)],
-        }
-        return client
-
-    set_client_factory(bounded_client)
-    try:
-        yield
-    finally:
-        set_client_factory(previous)
-        _factory_lock.release()
+    current = _http._GLOBAL_CLIENT_FACTORY
+    if not (isinstance(current, partial) and current.func is _with_hooks):
+        set_client_factory(partial(_with_hooks, current))
 
 
-def _limit_request(request: httpx2.Request, deadline: float) -> None:
+def _with_hooks(factory: Callable[[], httpx2.Client]) -> httpx2.Client:
+    client = factory()
+    hooks = client.event_hooks
+    client.event_hooks = {
+        "request": [*hooks["request"], _limit_request],
+        "response": [*hooks["response"], _check_response],
+    }
+    return client
+
+
+def _limit_request(request: httpx2.Request) -> None:
+    deadline = _deadline.get(None)
+    if deadline is None:
+        return
     remaining = _remaining(deadline)
     if remaining == 0:
         raise DeadlineReached("the deadline was reached")
@@ -95,7 +94,10 @@ def _limit_request(request: httpx2.Request, deadline: float) -> None:
     }
 
 
-def _check_response(response: httpx2.Response, deadline: float) -> None:
+def _check_response(response: httpx2.Response) -> None:
+    deadline = _deadline.get(None)
+    if deadline is None:
+        return
     if response.status_code in TRANSIENT_STATUSES:
         request = response.request
         raise HubDelay(

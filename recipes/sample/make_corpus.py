@@ -23,6 +23,7 @@ from typing import NamedTuple
 # The sibling modules are found too when this file is loaded by its path.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import sample_names
+import sample_phrases
 import sample_templates
 
 RECENT = 10_000  # a sentence is not repeated within this many
@@ -31,10 +32,11 @@ RULE_EXPONENT, TEMPLATE_EXPONENT, NAME_EXPONENT = 0.8, 1.1, 0.5
 # Of 20 parts of the space of sentences, how many belong to a split: no sentence can stand in two splits.
 PARTS = {"train": range(16), "dev": range(16, 18), "test": range(18, 20)}
 INTEGER = re.compile(r"<(\d+)-(\d+)>")
-NOMINAL_HEADS = frozenset("NN NNS NNP NNPS PRP CD DT EX WP WDT $".split())
-NOMINAL = NOMINAL_HEADS | frozenset("POS PDT PRP$ WP$ JJ JJR JJS".split())
-VERBAL = frozenset("MD VB VBD VBG VBN VBP VBZ".split())
-AUXILIARIES = frozenset("be is are was were been being has have had".split())
+NOMINAL_OPENERS = frozenset(("DT", "PRP", "PRP$", "POS", "WP", "WP$", "WDT", "EX"))
+NOMINAL = NOMINAL_OPENERS | {"NN", "NNS", "NNP", "NNPS", "CD", "$", "JJ", "JJR", "JJS"}
+OTHER_CHUNKS = {"IN": "PP", "TO": "PP", "IN^": "SBAR", "RB": "ADVP", "RBR": "ADVP", "WRB": "ADVP", "RP": "PRT"}
+VERBAL = frozenset(("MD", "VB", "VBD", "VBG", "VBN", "VBP", "VBZ"))
+AUXILIARIES = frozenset(("be", "is", "are", "was", "were", "been", "has", "have", "had"))
 
 
 class Sentence(NamedTuple):
@@ -80,47 +82,56 @@ def draw(rng: random.Random, cumulative: tuple[float, ...]) -> int:
     return min(bisect.bisect(cumulative, rng.random() * cumulative[-1]), len(cumulative) - 1)
 
 
+def _definitions(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the two sides of every "name = body"; an indented line goes on with the body before it."""
+    for line in text.replace("\n    ", " ").split("\n"):
+        if line:
+            name, _, body = line.partition(" = ")
+            yield name, body
+
+
 class Grammar:
     """The compiled grammar of one split; splits differ in their names and in their mix of topics."""
 
     def __init__(self, split: str) -> None:
-        self._pos = {word: pos for pos, words in sample_templates.LEXICON.items() for word in words.split()}
+        self._pos = {word: pos for pos, words in _definitions(sample_phrases.LEXICON) for word in words.split()}
         self.shared_share = sample_names.SHARED_SHARE[split]
         self.names = {
             symbol: [(names, zipf(len(names), NAME_EXPONENT)) for names in (pools["shared"], pools[split])]
             for symbol, pools in sample_names.build_leaves().items()
         }
         self.rules: dict[str, Rule] = {}
-        for line in (sample_names.NAME_RULES + sample_templates.PHRASES).replace("\n    | ", " | ").split("\n"):
-            if line:
-                head, _, body = line.partition(" = ")
+        for text, in_name in ((sample_names.NAME_RULES, True), (sample_phrases.PHRASES, False)):
+            for head, body in _definitions(text):
                 symbol, _, entity = head.partition(":")
-                self.rules[symbol] = self._rule(body.split(" | "), RULE_EXPONENT, entity or None)
-        weights = sample_templates.TOPIC_WEIGHTS[split]
-        self.topics = tuple(weights)
-        self.topic_weights = tuple(itertools.accumulate(weights.values()))
+                self.rules[symbol] = self._rule(body.split(" | "), RULE_EXPONENT, entity or None, in_name)
+        column = 0 if split == "train" else 1
+        self.topics = tuple(sample_templates.TOPIC_WEIGHTS)
+        self.topic_weights = tuple(
+            itertools.accumulate(pair[column] for pair in sample_templates.TOPIC_WEIGHTS.values())
+        )
         self.templates: dict[str, Rule] = {}
         self.kinds: dict[str, tuple[str, ...]] = {}
         for topic in self.topics:
             lines = sample_templates.TOPICS[topic].strip().split("\n")
             self.kinds[topic] = tuple(line[: line.find("= ") + 1] for line in lines)
             bodies = [line[len(kind) :] for line, kind in zip(lines, self.kinds[topic], strict=True)]
-            self.templates[topic] = self._rule(bodies, TEMPLATE_EXPONENT, None)
+            self.templates[topic] = self._rule(bodies, TEMPLATE_EXPONENT)
 
-    def _rule(self, bodies: list[str], exponent: float, entity: str | None) -> Rule:
-        alternatives = tuple(tuple(self._item(part) for part in body.split()) for body in bodies)
+    def _rule(self, bodies: list[str], exponent: float, entity: str | None = None, in_name: bool = False) -> Rule:
+        alternatives = tuple(tuple(self._item(part, in_name) for part in body.split()) for body in bodies)
         return Rule(alternatives, zipf(len(bodies), exponent), entity)
 
-    def _item(self, part: str) -> Word | Slot:
+    def _item(self, part: str, in_name: bool) -> Word | Slot:
         if part.startswith("{") and part.endswith("}"):
             symbol, _, entity = part[1:-1].lstrip("@").partition(":")
             return Slot(symbol, entity or None, part[1] == "@")
         text, slash, pos = part.lstrip("~").rpartition("/")
         if not slash:
             text = pos
-            pos = "CD" if INTEGER.search(text) else self._pos.get(text, "")
+            pos = "CD" if INTEGER.search(text) else self._pos.get(text if in_name else text.lower(), "")
         if not pos and not text[0].isupper() and text not in ('"', "_"):
-            raise KeyError(f"no POS tag for {text!r} in sample_templates.LEXICON")
+            raise KeyError(f"no POS tag for {text!r} in sample_phrases.LEXICON")
         return Word(text, pos or "NNP", part.startswith("~"))
 
 
@@ -180,7 +191,11 @@ class Draft:
         return str(value).zfill(len(low)) if low.startswith("0") and len(low) > 1 else str(value)
 
     def _add_name(self, name: str) -> None:
-        pos = "JJ" if name == self._values.get("nationality") else "NNPS" if name == self._values.get("citizens") else "NNP"
+        pos = "NNP"
+        if name == self._values.get("nationality"):
+            pos = "JJ"
+        elif name == self._values.get("citizens"):
+            pos = "NNPS"
         for part in name.split():
             self.tokens.append(part)
             self.pos.append(pos)
@@ -206,21 +221,17 @@ def tag_chunks(tokens: list[str], pos_tags: list[str], breaks: Iterable[int], ne
     kind = "O"
     for index, pos in enumerate(pos_tags):
         following = pos_tags[index + 1] if index + 1 < len(pos_tags) else "."
-        previous, before = kind, pos_tags[index - 1] if index else "."
+        previous = kind
         begins = index in breaks
-        if pos in NOMINAL:
+        in_name = pos == "CC" and ner_tags[index].startswith("I-")
+        adverb_in_verbs = pos == "RB" and previous == "VP" and following in VERBAL
+        if pos in NOMINAL or in_name:
             kind = "NP"
-            begins |= pos in ("DT", "PRP", "PRP$", "POS", "WP", "WDT", "EX") and before != "PDT"
-        elif pos in VERBAL or (pos == "TO" and following == "VB"):
+            begins |= pos in NOMINAL_OPENERS
+        elif pos in VERBAL or adverb_in_verbs or (pos == "TO" and following == "VB"):
             kind = "VP"
-        elif pos == "RB" and previous == "VP" and following in VERBAL:
-            kind = "VP"
-        elif pos == "CC" and ner_tags[index].startswith("I-"):
-            kind = "NP"
         else:
-            kind = {"IN": "PP", "TO": "PP", "IN^": "SBAR", "RB": "ADVP", "RBR": "ADVP", "WRB": "ADVP", "RP": "PRT"}.get(
-                pos, "O"
-            )
+            kind = OTHER_CHUNKS.get(pos, "O")
         chunks.append("O" if kind == "O" else f"{'B' if begins or kind != previous else 'I'}-{kind}")
     return _headless_to_adjective_phrases(chunks, pos_tags)
 
@@ -257,6 +268,10 @@ def _finish(draft: Draft, kind: str) -> Sentence:
     return Sentence(tuple(tokens), tuple(pos.rstrip("^") for pos in pos_tags), tuple(chunks), tuple(draft.ner))
 
 
+def _has_nested_quotes(sentence: Sentence) -> bool:
+    return sentence.tokens[0] == '"' and sentence.tokens.count('"') > 2
+
+
 def generate(split: str, count: int, seed: int) -> Iterator[Sentence]:
     """Yield ``count`` sentences of "train", "dev" or "test"; memory does not grow with ``count``.
 
@@ -282,7 +297,8 @@ def generate(split: str, count: int, seed: int) -> Iterator[Sentence]:
         sentence = _finish(draft, kind)
         text = " ".join(sentence.tokens)
         part = zlib.crc32(text.encode()) % 20
-        if part in PARTS[split] and text not in recent and MIN_TOKENS <= len(sentence.tokens) <= MAX_TOKENS:
+        readable = MIN_TOKENS <= len(sentence.tokens) <= MAX_TOKENS and not _has_nested_quotes(sentence)
+        if readable and part in PARTS[split] and text not in recent:
             if len(recent) == RECENT:
                 del recent[next(iter(recent))]
             recent[text] = None

@@ -1,33 +1,46 @@
 """The invented names of the sample corpus: how they are built, and which split may use which.
 
 Single names (``LEAVES``) are made from syllables with the morphology of six invented regions. Longer names
-(``NAME_RULES``) are composed from them by the same grammar notation as the sentences (see ``sample_templates``).
+(``NAME_RULES``) are composed from them in the notation of ``sample_templates``.
 A surname may also be a firm or a ship and a town also a team, so that a surface form alone does not give its type.
 """
 
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
+from typing import NamedTuple
 
-# Per region: onsets, vowels, codas of a stem; endings of surnames and of towns; first names.
-REGIONS = {
-    "norland": (
+
+class Region(NamedTuple):
+    """The sounds of an invented region's names; every field is a list parted by spaces."""
+
+    onsets: str
+    vowels: str
+    codas: str
+    surname_endings: str
+    town_endings: str
+    first_names: str
+
+
+REGIONS = (
+    Region(  # norland
         "b br c cr d f g gr h k l m n p r s st t th tr w wh",
         "a e i o u ea oo",
-        "ll rr nd l n rn ss lt ck dd v",
+        "ll rr nd l n rn ss lt lm mp v",
         "ow ell er ing man ley ard ick",
         "ford ham wick mouth stead by ton bury",
         "Ilse Hugo Edwin Tamsin Della Rupert Wilf Moira Jory Petra Alden Sorrel Gwen Barnaby Hester Lowell",
     ),
-    "karvia": (
+    Region(  # karvia
         "b d dr g k kr m n p r s sl t v vl z zh",
         "a e i o u",
         "l n r rk sh st v z m",
         "enko ovic sky ak in eva ova",
-        "grad ov sk ice nik itsa",
+        "grad ov sk ice nik ovka",
         "Danil Mirka Yarik Olenka Vesna Stoyan Bozena Radomir Zlata Kiril Milen Tesha Ludka Borko",
     ),
-    "sarrea": (
+    Region(  # sarrea
         "b c d f g l m n p r s t v ch",
         "a e i o u",
         "l r nd rr s m nt",
@@ -35,23 +48,23 @@ REGIONS = {
         "ara ena illa alba eros ona",
         "Anselmo Ruia Tomaso Belita Ciro Marisela Efren Nerea Ovidio Lucera Paz Jacinto Elvara Dario",
     ),
-    "ostmark": (
-        "b br d f fr g h j k l m n r s sch t v w",
+    Region(  # ostmark
+        "b br d f fr g h j k l m n r s t v w",
         "a e i o u ie",
         "l n r ld rst tt ch nk",
         "sen berg mann quist holm er dahl",
         "burg dal heim havn stad feld",
         "Jorun Anders Liselot Detlev Sigga Halvar Britta Torvald Greta Ulrik Signe Matthis Elke Rolf",
     ),
-    "tehwan": (
-        "b ch d h j k l m n q sh t w x y z",
+    Region(  # tehwan
+        "b ch h j k l m n q sh t w x y z",
         "a e i o u ao ei",
         "n ng",
-        " en u ai",
+        "en u ai",
         "chuan jin shan yang kou",
         "Lin-wei Hanjo Meiro Tao-shi Suna Keng Yulai Daozi Renko Aiwen Jinhae Sorin Minato Chiyeo",
     ),
-    "kambuto": (
+    Region(  # kambuto
         "b d k l m mb n nd ng r s t w y z",
         "a e i o u",
         "b k l m n nd s t z",
@@ -59,14 +72,25 @@ REGIONS = {
         "ali ongo ara uba ende isha",
         "Amara Kofele Zuwena Tendo Barika Olamo Sefu Nyala Jabari Imani Chidu Thabeka Wanzi Rudo",
     ),
-}
+)
 
 # Words of every day that are names as well; they stand in the pools beside the invented ones.
 WORD_FIRSTS = "Mark May Rose Will Grace Dawn Hope Frank Grant Pat"
 WORD_SURNAMES = "Rose Marsh Banks Price Stone Best Day Cash Winter Field Bond Reed Rich Law Wood Bank March Strong"
 WORD_TOWNS = "Hope March Rest Summit Market Point Flood Wells Stone Marsh Sands Battle"
 
-COUNTRY_ENDINGS = (("land", "landic", "landers"), ("ia", "ian", "ians"), ("istan", "i", "is"), ("ara", "aran", "arans"))
+COUNTRY_STEMS = """
+Arvel Belmor Calder Doran Esker Falmar Garven Halver Isker Jorval Kelmar Lorven Marnov Nordav Orlen Pelgar Quellan
+Rovan Selkar Tormal Ulvar Varnek Westal Yarvel Zembal Ambol Bruskan Corvan Dravan Elgar Fenmar Gorsk Hestan Ilmar Jundor
+Karv Lumar Mistral Nemor Oskar Pravan Rusken Samber Tavol Umber Velsk Wendar Yostar Zelmar Ardan Bolven Camber Delvan
+Emmer Frisk Galdor Hirven Ostran Teskar Vorlan
+"""
+COUNTRY_ENDINGS = (
+    ("land", "landic", "landers"),
+    ("ia", "ian", "ians"),
+    ("istan", "i", "is"),
+    ("ara", "aran", "arans"),
+)
 
 SHARED_SHARE = {"train": 0.6, "dev": 0.65, "test": 0.65}  # chance that a name is drawn from the names of all splits
 POOL_SEED = "sample names 1"
@@ -76,39 +100,51 @@ def _pick(rng: random.Random, items: list[str]) -> str:
     return items[int(rng.random() * len(items))]
 
 
-def _invent(rng: random.Random, region: str, endings: list[str]) -> str:
-    onsets, vowels, codas, *_ = (part.split() for part in REGIONS[region])
+def _invent(rng: random.Random, region: Region, endings: str) -> str:
+    onsets, vowels, codas = region.onsets.split(), region.vowels.split(), region.codas.split()
     stem = _pick(rng, onsets) + _pick(rng, vowels) + _pick(rng, codas)
     if rng.random() < 0.12:
         stem += _pick(rng, vowels) + _pick(rng, codas)
-    return (stem + _pick(rng, endings)).capitalize()
+    return (stem + _pick(rng, endings.split())).capitalize()
 
 
-def _surname(rng: random.Random, region: str) -> str:
-    return _invent(rng, region, REGIONS[region][3].split(" "))
+def _surname(rng: random.Random, region: Region) -> str:
+    return _invent(rng, region, region.surname_endings)
 
 
-def _town(rng: random.Random, region: str) -> str:
-    """Name a settlement; every fifth has the look of a surname."""
-    return _invent(rng, region, REGIONS[region][4 if rng.random() < 0.8 else 3].split(" "))
+def _settlement(rng: random.Random, region: Region) -> str:
+    """Name a village or town; every fifth has the look of a surname."""
+    return _invent(rng, region, region.town_endings if rng.random() < 0.8 else region.surname_endings)
 
 
-def _unique(rng: random.Random, make: object, count: int, taken: set[str], words: str) -> list[str]:
+def _collect(
+    rng: random.Random, make: Callable[[random.Random, Region], str], count: int, taken: set[str], words: str
+) -> list[str]:
+    """Return ``words`` and new names, ``count`` together; ``taken`` keeps the invented ones apart across calls."""
     names = words.split()
-    regions = list(REGIONS)
     while len(names) < count:
-        name = make(rng, regions[int(rng.random() * len(regions))])  # type: ignore[operator]
+        name = make(rng, REGIONS[int(rng.random() * len(REGIONS))])
         if name not in taken and len(name) > 2:
             taken.add(name)
             names.append(name)
-    for last in range(len(names) - 1, 0, -1):
-        other = int(rng.random() * (last + 1))
-        names[last], names[other] = names[other], names[last]
     return names
 
 
-def _deal(names: list[str]) -> dict[str, tuple[str, ...]]:
-    """Cut a shuffled list into the names of every split (a fifth), of train (two fifths), of dev and of test."""
+def _countries(rng: random.Random) -> list[tuple[str, str, str]]:
+    """Return the countries: the land, its adjective, its people."""
+    countries = []
+    for stem in COUNTRY_STEMS.split():
+        land, adjective, people = COUNTRY_ENDINGS[int(rng.random() * len(COUNTRY_ENDINGS))]
+        countries.append((stem + land, stem + adjective, stem + people))
+    return countries
+
+
+def _deal(rng: random.Random, names: list[str]) -> dict[str, tuple[str, ...]]:
+    """Shuffle, then give a fifth to all splits ("shared"), two to train alone, one to dev and one to test alone."""
+    names = list(names)
+    for last in range(len(names) - 1, 0, -1):
+        other = int(rng.random() * (last + 1))
+        names[last], names[other] = names[other], names[last]
     fifth = len(names) // 5
     return {
         "shared": tuple(names[:fifth]),
@@ -119,24 +155,18 @@ def _deal(names: list[str]) -> dict[str, tuple[str, ...]]:
 
 
 def build_leaves() -> dict[str, dict[str, tuple[str, ...]]]:
-    """Make the pools of single names: symbol -> pool ("shared" or a split) -> names, most frequent first."""
+    """Make the pools of single names: symbol -> "shared" or a split -> names, the most frequent first."""
     rng = random.Random(POOL_SEED)
     taken: set[str] = set()
-    firsts = [name for *_, first_names in REGIONS.values() for name in first_names.split()] + WORD_FIRSTS.split()
-    firsts = _unique(rng, _surname, 0, taken, " ".join(firsts))
-    countries = []
-    while len(countries) < 60:
-        stem = _invent(rng, list(REGIONS)[len(countries) % 6], [""])
-        if stem not in taken and stem[-1] not in "aeiou":
-            taken.add(stem)
-            countries.append([stem + ending for ending in COUNTRY_ENDINGS[int(rng.random() * 4)]])
+    firsts = " ".join(region.first_names for region in REGIONS)
     leaves = {
-        "first": _deal(firsts),
-        "surname": _deal(_unique(rng, _surname, 700, taken, WORD_SURNAMES)),
-        "settlement": _deal(_unique(rng, _town, 600, taken, WORD_TOWNS)),
+        "first": _deal(rng, f"{firsts} {WORD_FIRSTS}".split()),
+        "surname": _deal(rng, _collect(rng, _surname, 700, taken, WORD_SURNAMES)),
+        "settlement": _deal(rng, _collect(rng, _settlement, 600, taken, WORD_TOWNS)),
     }
+    countries = _countries(rng)
     for form, symbol in enumerate(("land", "nationality", "citizens")):
-        leaves[symbol] = _deal([country[form] for country in countries])
+        leaves[symbol] = _deal(rng, [country[form] for country in countries])
     return leaves
 
 
@@ -144,7 +174,7 @@ def build_leaves() -> dict[str, dict[str, tuple[str, ...]]]:
 NAME_RULES = """
 town = {settlement} | {settlement} | {settlement} | {settlement} | Port {surname} | New {settlement} | San {first}
     | Fort {surname} | Upper {settlement} | East {settlement}
-person:PER = {first} {family} | {first} {family} | {first} {initial} {family} | {family}
+person:PER = {first} {family} | {family} | {first} {initial} {family} | {first} {family}
     | {first} {surname} {family} | {initial} {family}
 family:PER = {surname} | {surname} | {surname} | {settlement}
 given:PER = {first}
@@ -156,10 +186,12 @@ adjective:MISC = {nationality} | {nationality} | {nationality} | North {national
 people:MISC = {citizens}
 based:MISC = {land} ~-based/JJ | {town} ~-based/JJ | {nationality} ~-born/JJ | {nationality} ~-backed/JJ
     | {nationality} ~-led/JJ | anti-{nationality}/JJ
-spot:LOC = {surname} Bridge | {town} Park | Mount {surname} | {surname} River | {surname} Bay | Lake {first}
-    | {town} Airport | Cape {surname} | {surname} Street | {town} Valley | Gulf of {land} | Strait of {town}
+spot:LOC = {surname} Bridge | {town} Park | Mount {surname} | {surname} Bay | Lake {first}
+    | {town} Airport | Cape {surname} | {surname} Street | {town} Valley | {surname} Island
+coast:LOC = Cape {surname} | {surname} Bay | {surname} Island | {town} Harbour | {town} | {land}
+river:LOC = {surname} River | {settlement} River
 venue:LOC = {surname} Park | {town} Stadium | {surname} Road | {surname} Arena | {first} {surname} Hall
-company:ORG = {surname} Holdings | {surname} | {town} Steel | {surname} plc/NN | {surname} & Sons | {town}
+company:ORG = {surname} | {surname} Holdings | {town} Steel | {surname} plc/NN | {surname} & Sons | {town}
     | {nationality} Airways | {brand} Foods | {surname} and {surname} | {brand} | Bank of {land}
     | {surname} Brothers | {town} Gas & Light | {first} {surname} Ltd | {settlement} and {settlement} Railway
 long_company:ORG = {town} Gas & Light | {nationality} Steel Holdings | Bank of {land} and {land}

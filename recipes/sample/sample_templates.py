@@ -1,101 +1,35 @@
-"""The grammar of the sample corpus: phrases, sentence templates by topic, topic mixes, and the words' POS tags.
+"""The sentence templates of the sample corpus by topic, and how often each topic comes.
 
 Notation, one token between spaces:
-  word, word/POS   a literal token; its POS tag stands in ``LEXICON`` unless given. ``^`` after the tag (IN^) marks a
-                   word that opens a clause (chunk SBAR).
-  <1-31>           an integer from that range inside a token, with leading zeros as in the upper bound of <00-59>.
+  word, word/POS   a literal token; its POS tag stands in ``sample_phrases.LEXICON`` unless given here. ``^`` after the
+                   tag (IN^) marks a word that opens a clause (chunk SBAR).
+  <1-31>           an integer from that range inside a token; a range that begins with 00 or 01 keeps leading zeros.
   ~word            joins the token before it.
-  {symbol}         a phrase, or a name of the type that ``NAME_RULES`` declares; {symbol:TYPE} gives another type.
-  {@symbol}        the last value of that name in this sentence; {@initials} abbreviates the last mention.
+  {symbol}         a phrase, or a name of the type that ``sample_names.NAME_RULES`` declares.
+  {symbol:TYPE}    the same as a mention of another type.
+  {@symbol}        the last value of that symbol in this sentence; {@initials} abbreviates the last mention.
   _                ends the chunk here.
 
-A topic's line that starts with "=" is a whole sentence, "^" one in capitals; any other is a clause that a line of
-``frame`` completes. Lines are ordered from frequent to rare.
+A line that begins with "=" is a whole sentence, with "^=" one in capitals; any other is a clause for a frame of
+``sample_phrases``. Lines stand from frequent to rare: the n-th is drawn in proportion to a power of 1/n.
 """
 
-PHRASES = """
-frame = {clause} . | {clause} {when} . | {clause} , {said} . | {open} , {clause} . | {that} {clause} .
-    | {clause} , and {aside} . | {clause} , {said} in {city} . | {clause} , {said} {when} .
-    | " {clause} , " {said} . | {that} {clause} {when} , but/CC {aside} . | {clause} , although {aside} .
-    | {open} , {clause} , {said} , adding/VBG that {aside} .
-grim_frame = {clause} . | {clause} {when} . | {clause} , {said} . | {open} , {clause} . | {that} {clause} .
-    | {clause} , and {grim} . | {that} {clause} {when} , but/CC {grim} .
-grim = the {agency} opened an inquiry | the cause was not known | {government} sent help/NN
-    | {person} , who saw it , told {press} | schools in {city} stayed closed/JJ
-    | {person} of {campus} treated the injured/JJ | nobody was blamed | {company} offered help/NN
-timeless_frame = {clause} . | {clause} . | {clause} . | {clause} , according/VBG to {press} .
-    | {press} wrote that {clause} .
-plain_frame = {clause} . | {clause} . | {clause} , he said . | {clause} , officials said .
-    | The report said that {clause} .
-when = on {weekday} | on {weekday} | last/JJ week | this week | late/RB on {weekday} | in {month}
-    | at the end of <1990-1998> | a day before {holiday} | over the weekend | hours after/IN a meeting with {source}
-open = On {weekday} | In {city} | In <1990-1998> | Last/JJ month | Early/RB on {weekday}
-    | For the {ordinal} time this year | On {holiday} | In {city} and {city} | Over the weekend
-said = said {person} | {person} said | {source} said | {press} reported | officials said | police said
-    | {person} told {press} | said {person} , {role} | a spokesman for {group} said
-    | the {adjective} government said | a source close/RB to {company} said | said {person} of {campus}
-that = {person} said that | {source} said that | {press} reported that | Officials in {city} said that
-    | {person} , {role} , said that | {government} announced that | Sources at {company} confirmed that
-source = the {agency} | the {party} | {company} | {group} | the {adjective} government | {person} | {campus}
-    | {government}
-campus = {college} | the {institute} | {college}
-press = the {paper} | the {paper} | {broadcaster}
-role = head of the {agency} | a {adjective} lawyer | who runs {company} | a former/JJ minister
-    | an analyst at {company} | the {job} of {city} | a {based} writer/NN | {job} at {campus}
-    | the widow of {person} | who grew up/RP in {city}
-job = mayor | coach | captain | bishop | professor | chairman | director
-aside = {person} declined to comment | {source} denied it | {company} had no/DT comment | {person} disagreed
-    | many/JJ in {city} doubt it | this surprised {person} | {press} called it a mistake
-    | {government} is expected to follow | no/DT date was given | the news was welcomed in {city}
-    | {person} called it good/JJ news
-weekday = Monday | Tuesday | Wednesday | Thursday | Friday | Saturday | Sunday
-month = January | March | May | June | August | October | December
-ordinal = first/JJ | second/JJ | third/JJ | fourth/JJ | fifth/JJ
-number = two | three | four | six | seven | nine | eleven | <12-95> | <100-960>
-money = $ <2-90> million | <2-90> million crowns | $ <1-9>.<1-9> billion | <10-900>,000 dinars | $ <100-990>
-percent = <2-40> percent | <1-9>.<1-9> percent
-good = steel | timber | wheat | coffee | copper | cotton | rice | salt | fish
-goods = shoes | tractors | radios | bicycles | clocks | carpets
-crime = fraud | murder | arson | theft | bribery
-score = <3-5>-<0-2> | <1-4>-0 | <2-3>-1
-level = 0-0/CD | 1-1/CD | 2-2/CD | 3-3/CD
-sets = 6-<1-4>/CD 6-<0-4>/CD | 7-5/CD 6-<2-4>/CD | 6-<1-4>/CD 4-6/CD 7-5/CD
-plain_who = the committee | the workers | the children | the judge | the farmers | a spokesman | the two sides
-    | the passengers | the crew | most/JJS voters | the new/JJ board | the firemen | shoppers | the bank
-    | the home side | the minister 's wife
-plain_did = rejected | welcomed | studied | ignored | discussed | criticised | supported | feared | waited for/IN
-    | argued about/IN | voted on | asked for/IN
-plain_what = the plan | the {plain_adj} offer | a {plain_adj} report | the {plain_adj} {plain_noun}
-    | the first/JJ {plain_noun} | the cost of the {plain_noun} | {number} {plain_adj} {plain_nouns}
-    | higher/JJR wages | the end of the {plain_noun} | the bridge | the old/JJ bridge near/IN the river
-    | {plain_nouns} worth/JJ {money} | the {plain_noun} that/WDT had cost/VBN them their jobs
-plain_adj = new/JJ | old/JJ | secret/JJ | final/JJ | cheap/JJ | early/JJ | national/JJ | unpopular/JJ | independent/JJ
-plain_noun = strike | vote | budget | season | harvest | summit | election | match | hospital | inquiry | market
-    | report
-plain_nouns = schools | letters | houses | trains | tests | contracts
-plain_when = on {weekday} | in {month} | last/JJ week | at the weekend | after/IN the vote
-    | before/IN the {plain_noun} | for the {ordinal} time | because {plain_who} {plain_did} {plain_what}
-    | while {plain_who} {plain_did} {plain_what} , officials said
-plain_when_front = On {weekday} | After/IN a long/JJ strike | In {month} | For {number} years
-    | When/WRB the rain stopped | Despite/IN the {plain_noun}
-sport = football | rugby | hockey | cricket | cycling | tennis | rowing
-"""
-
+# Topic -> its sentence templates, one a line.
 TOPICS = {
     "results": """
 = {team} <0-4> {team} <0-4>
-= <1-9>. {athlete} ( {country} ) <1-3>:<00-59>.<00-99>
+= <1-9>./LS {athlete} ( {country} ) <1-3>:<00-59>.<00-99>
 ^= {city} <1995-1998>-<01-12>-<01-28>
 = {nation} <0-4> {nation} <0-4> ( halftime <0-2>-<0-2> )
 = {athlete} ( {country} ) beat {athlete} ( {country} ) _ {sets}
-= <1-9>. {team} <8-30> <4-20> <1-6> <1-6> <20-60>
+= <1-9>./LS {team} <8-30> <4-20> <1-6> <1-6> <20-60>
 ^= {sport} - {person} wins/VBZ {cup} .
 = Scorers : {athlete} <1-44> , {athlete} <45-90>
 = {team} beat {team} _ <90-120>-<60-89>
 = Standings after <3-30> matches :
 = {cup} , {ordinal} round , {city} :
 = Attendance : <2-60>,<100-999>
-= <1-9>. {athlete} , {country} , {team} _ <2-99> points
+= <1-9>./LS {athlete} , {country} , {team} _ <2-99> points
 = {athlete} , {athlete} , {athlete} and {athlete}
 = Referee : {person} ( {country} )
 = Played on {weekday} :
@@ -125,9 +59,9 @@ fans of {team} and {team} fought at {spot}
 {person} , born in {city} but/CC raised in {city} , chose to play for {nation}
 {cup} organisers banned {adjective} fans
 {team} left {city} , its home for <20-90> years
-the {people} outplayed the {people} , and {person} made a save worth/JJ {money}
+the {people} outplayed the {people} , and {person} made a save worth {money}
 {country} 's {person} beat the record of {person}
-the yacht {ship} , sailed by {person} , led the fleet past/IN {spot}
+the yacht {ship} , sailed by {person} , led the fleet past/IN {coast}
 """,
     "politics": """
 {government} said it would not sign the {law}
@@ -189,13 +123,13 @@ bad/JJ loans by/IN {company} cost {government} _ {money}
     "crime": """
 police in {city} arrested {person}
 {person} was jailed for {crime} in {city}
-{number} people died/VBD when/WRB a bus fell into {spot}
+{number} people died/VBD when/WRB a bus fell into the {river}
 a {adjective} man was shot/VBN near {spot}
 a bomb exploded at the {adjective} embassy in {city}
 {person} , a former {company} director , was charged with {crime}
 gunmen robbed the {company} branch in {city}
 a court in {city} fined {company} _ {money} for {crime}
-the ferry {ship} sank off/IN {spot} with {number} people on board
+the ferry {ship} sank off/IN {coast} with {number} people on board
 {person} and {person} escaped from {city} prison
 the {agency} seized {number} kilos of {good} from the {ship}
 a judge freed/VBD {person} , accused of the murder of {person}
@@ -206,15 +140,15 @@ thieves took the {prize} from the home of {person}
 {person} stole a {product} outside/IN {venue}
 detectives from the {agency} questioned the crew of the {ship}
 {campus} said {person} had faked results
-the body of {person} was found/VBN on {spot}
+the body of {person} was found/VBN in the {river}
 """,
     "weather": """
 {storm} hit {country}
 heavy/JJ rain fell in {city} and {city}
 {storm} killed {number} people in {country}
-{storm} , now/RB {number} miles off/IN {spot} , was moving/VBG towards {city}
+{storm} , now/RB {number} miles off/IN {coast} , was moving/VBG towards {city}
 snow closed/VBD {spot}
-the {spot} burst its banks/NNS near {city}
+the {river} burst its banks/NNS near {city}
 = {city} : sunny/JJ , <2-35> degrees
 flights from {city} were delayed by/IN {storm}
 an earthquake shook {country} from {city} to {spot}
@@ -254,12 +188,12 @@ the {agency} approved the {product}
 the probe {ship} reached orbit
 {person} , who discovered the {effect} , was born in {city}
 a vaccine from {company} failed in {country}
-divers found/VBD the wreck of the {ship} off/IN {spot}
+divers found/VBD the wreck of the {ship} off/IN {coast}
 the {long_college} ( {@initials:ORG} ) and {company} will study {adjective} rice
 {adjective} doctors blamed {company}
 the {prize} went to {person} and {person} , both/DT of {campus}
 fossils from {spot} are older/JJR than/IN those/DT of {country}
-the {adjective} telescope on {spot} was named/VBN {ship}
+the {adjective} telescope near {spot} was named/VBN {ship}
 {person} 's team at {campus} grew {good} without/IN water
 """,
     "people": """
@@ -272,7 +206,7 @@ the {adjective} telescope on {spot} was named/VBN {ship}
 {person} speaks/VBZ {adjective} and {adjective}
 = Present/JJ : {person} , {person} , {person} and {person} .
 {person} edited the {paper} from <1950-1969> to <1970-1989>
-{person} grew up/RP on {spot} , the son of a {adjective} fisherman
+{person} grew up/RP near {spot} , the son of a {adjective} fisherman
 {person} served on the {ship} and later/RB in the {agency}
 {person} , named after/IN {storm} , is <19-60>
 = Career : {team} , {team} , {nation} .
@@ -303,7 +237,6 @@ a rose/NN may cost _ {money} in winter
 the price rose/VBD from {money} to {money}
 he will grant the request if {plain_who} may come/VB too/RB
 it was the {ordinal} {plain_noun} in {number} years
-there was no/DT {plain_noun} to speak/VB of/IN
 " we hope/VBP for the best/JJS , " he said
 she said the {plain_noun} was too/RB long/JJ
 {plain_who} and {plain_who} {plain_did} {plain_what}
@@ -327,44 +260,24 @@ frank/JJ talks took place behind/IN closed/JJ doors
 """,
 }
 
-FRAMES = {"plain": "plain_frame", "people": "timeless_frame", "crime": "grim_frame", "weather": "grim_frame"}  # every other topic: "frame"
+FRAMES = {
+    "plain": "plain_frame",
+    "people": "timeless_frame",
+    "crime": "grim_frame",
+    "weather": "grim_frame",
+}  # every other topic: "frame"
 
-TOPIC_WEIGHTS = {
-    "train": {"results": 20, "sport": 20, "plain": 21, "headlines": 5, "politics": 9, "business": 10, "crime": 5, "weather": 3, "culture": 3.5, "science": 2, "people": 2.5},
-    "dev": {"results": 12, "sport": 13, "plain": 21, "headlines": 6, "politics": 11, "business": 12, "crime": 7, "weather": 5, "culture": 6, "science": 4, "people": 4},
-}
-TOPIC_WEIGHTS["test"] = TOPIC_WEIGHTS["dev"]
-
-LEXICON = {
-    "DT": "a an the this that no some each both half",
-    "PRP": "he she it we you they I nobody them him",
-    "PRP$": "his her its their",
-    "EX": "there",
-    "CC": "and or but &",
-    "CD": "two three four six seven nine eleven million billion",
-    "MD": "will would may could must",
-    "TO": "to",
-    "RB": "back not twice once later now still too late close here",
-    "WP": "who",
-    "WP$": "whose",
-    "WDT": "which",
-    "IN": "in on at of for from by with near into over towards against than off outside after before since past until during like between about without despite behind under from as worth",
-    "IN^": "that because although while if",
-    "VB": "follow join hurt see merge be unload go help comment host miss run play delay mark sign cut close halve study",
-    "VBZ": "is has runs makes",
-    "VBP": "are were deny claim deserve trust doubt talk have",
-    "VBD": "held came gave saw sent stayed treated offered surprised was had said told rose fell met won lost beat drew left broke shook took tore sank went sold cost bought led fought hit made wrote grew burst overtook outplayed stole got chose froze freed accused admitted agreed announced approved argued arrested arrived asked banned blamed boycotted called cancelled celebrated charged claimed confirmed crashed criticised crossed declined delayed denied died disagreed discovered discussed dropped edited escaped exploded expelled exported failed faked feared fell fined flooded founded ignored jailed joined killed marched missed moved named opened passed questioned raised reached rebelled recalled refused rejected repaired reported requested resigned robbed sailed scored seized served shared signed slipped spared stopped struck studied supported tested unveiled visited voted waited walked wanted watched welcomed worked returned agreed played declared warned promised urged thanked praised sued hired sacked merged owned accepted finished",
-    "VBN": "born known given hurt expected married shot found paid",
-    "VBG": "moving setting breaking adding saying",
-    "JJ": "available closed former clear bankrupt prime new last next key",
-    "NN": "signal reason harm sale point stone help mistake ambassador analyst anchor anniversary army arson author backing band bank battle bid birth bishop board body bomb border boycott branch bribery bridge brother budget bus capital captain car cause chairman champion coach coffee committee compass contract copper cotton court cricket crop cycling date dawn day defeat digest director drought earthquake election embassy end envoy ferry field film final fire fish fisherman fleet football fraud government grant halftime harvest head hockey home hospital house injury inquiry judge knee lantern lawyer leader leg letter man market marsh match mayor meeting minister month moth murder news novelist offer office orbit orchestra parliament penalty percent place plan plant portrait press price prison probe professor profit rain rate record report request rice rival river roof round rowing rugby salt save saved season set side singer snow son source spokesman sprinter stake steel storm street strike striker summit target team telescope tennis test theft timber time tour trial vaccine victory vote water week weekend wheat widow wife wind winner winter world wreck yacht year",
-    "NNS": "contracts assets banks bicycles cars carpets champions children clocks crowns crew details detectives degrees dinars divers dockers doctors doors drugs fans farmers fears flights fossils goods gunmen hours houses jobs kilos letters loans matches miles officials organisers passengers patients people points police prices radios rebels results rivals sales schools scientists scorers seats sets shares shoes shoppers sides sources standings stones talks targets tests thieves thousands tonnes tractors trains visitors voters votes wages workers years radios prices markets firemen weeks months sons",
-    "NNP": "President",
-    ",": ",",
-    ".": ".",
-    ":": ": ; -",
-    "(": "(",
-    ")": ")",
-    "$": "$",
-    "POS": "'s",
+# Topic -> its weights in train, and in dev and test. Train is heavy with results and sport, as news archives are.
+TOPIC_WEIGHTS: dict[str, tuple[float, float]] = {
+    "results": (20, 12),
+    "sport": (20, 13),
+    "plain": (26, 26),
+    "headlines": (5, 6),
+    "politics": (9, 11),
+    "business": (10, 12),
+    "crime": (5, 7),
+    "weather": (3, 5),
+    "culture": (3.5, 6),
+    "science": (2, 4),
+    "people": (2.5, 4),
 }

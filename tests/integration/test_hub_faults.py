@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -142,6 +143,11 @@ def test_a_stalled_hub_holds_nobody_past_the_deadline(tmp_path: Path, call: str,
         assert time.monotonic() - started < DEADLINE_SECONDS + 1.5
         assert publication.state == "waiting"
         assert_whole_or_not_there(server, folder)
+        # What was given up on ends as well, well before the Hub's minute of silence.
+        for thread in threading.enumerate():
+            if thread.name == "hub":
+                thread.join(5)
+                assert not thread.is_alive()
         assert [one.state for one in sync_outbox(tmp_path)] == ["pushed"]
         assert_delivered_once(server, tmp_path, folder)
 

@@ -109,6 +109,10 @@ class TestConll:
         corpus = load(tmp_path, " \tO\nNew York\tB-LOC\n# \tO\n\t\n#\tO\n", dev="Dev\tO\n", separator=separator)
         assert corpus.train["tokens"][:] == [[" ", "New York", "# "], ["#"]]
 
+    def test_a_document_start_needs_no_right_columns(self, tmp_path: Path) -> None:
+        corpus = load(tmp_path, "-DOCSTART- -X- O\n\na\tB-PER\n-DOCSTART-\nb\tO\n", dev="Dev\tO\n", separator="tab")
+        assert corpus.train["tokens"][:] == [["a"], ["b"]]
+
     @pytest.mark.parametrize(
         ("text", "message"),
         [

@@ -1,0 +1,59 @@
+"""Starts runs the way users do, as processes of their own, for the tests of this folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+CPU_2 = ROOT / "recipes" / "accelerate" / "cpu-2.yaml"
+
+
+def environment(home: Path) -> dict[str, str]:
+    """The caller's environment with a Hub cache of its own and nothing of another job of ranks."""
+    left_out = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT", "HF_TOKEN", "HF_ENDPOINT")
+    kept = {name: value for name, value in os.environ.items() if name not in left_out}
+    return kept | {"HF_HOME": str(home), "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+
+
+def command(ranks: int, script: list[str]) -> list[str]:
+    """The command line that runs ``script`` (a file or ``-m module``, and its arguments) on one rank or two."""
+    if ranks == 1:
+        return [sys.executable, *script]
+    launch = [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch"]
+    return [*launch, "--config_file", str(CPU_2), "--main_process_port", "0", *script]
+
+
+def run(ranks: int, script: list[str], home: Path, timeout: float = 240) -> subprocess.CompletedProcess[str]:
+    """Run to the end and return exit status and output."""
+    return subprocess.run(
+        command(ranks, script), env=environment(home), capture_output=True, text=True, timeout=timeout, cwd=ROOT
+    )
+
+
+def small_recipe(folder: Path, **overrides: Any) -> list[str]:
+    """The words of `active` for the tiny recipe on a part of the sample corpus, with its run in ``folder``."""
+    corpus = folder.parent / "corpus"
+    corpus.mkdir(exist_ok=True)
+    for split, sentences in (("train", 240), ("dev", 50), ("test", 50)):
+        text = (ROOT / "recipes" / "sample" / f"{split}.conll").read_text(encoding="utf-8")
+        (corpus / f"{split}.conll").write_text("\n\n".join(text.split("\n\n")[:sentences]) + "\n", encoding="utf-8")
+    settings = {f"data.{split}": corpus / f"{split}.conll" for split in ("train", "dev", "test")}
+    settings |= {"run.dir": folder, **overrides}
+    return ["active", str(ROOT / "recipes" / "tiny.yaml"), *(f"{key}={value}" for key, value in settings.items())]
+
+
+def outcome(folder: Path) -> dict[str, Any]:
+    """All of a run that must not hang on ranks or interruptions: history without seconds, and what was published."""
+    rows = [json.loads(line) for line in (folder / "history.jsonl").read_text(encoding="utf-8").splitlines()]
+    manifests = sorted(folder.glob("rounds/*/model/manifest.json"))
+    return {
+        "history": [{key: value for key, value in row.items() if key != "seconds"} for row in rows],
+        "manifests": {path.parts[-3]: json.loads(path.read_text(encoding="utf-8")) for path in manifests},
+        "state": json.loads((folder / "state.json").read_text(encoding="utf-8"))["status"],
+        "left_over": sorted(str(path.relative_to(folder)) for path in folder.rglob("*.partial")),
+    }

@@ -1,0 +1,123 @@
+"""A run that is killed again and again ends with the ids, the history and the branches of an undisturbed one."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from launcher import command, environment, outcome, run, small_recipe
+
+KILLED_RUN = str(Path(__file__).with_name("killed_run.py"))
+JOURNAL = "nerc_trainer.active.journal:RunJournal"
+TRAINER = "nerc_trainer.training.trainer:NercTrainer"
+
+# Each start of the run dies at the next point, so the points follow the phases of a round.
+ONE_RANK = (
+    f"{JOURNAL}.write_selection:before:0",
+    f"{JOURNAL}.write_selection:after:0",
+    f"{JOURNAL}.write_labels:before:0",
+    f"{JOURNAL}.write_labels:after:0",
+    f"{TRAINER}.training_step:3:0",
+    f"{TRAINER}.save_weights:after:0",
+    f"{JOURNAL}.complete_model:before:0",
+    f"{JOURNAL}.complete_model:after:0",
+    f"{TRAINER}.evaluate:2:0",
+    "nerc_trainer.hub:seal:before:0",
+    "nerc_trainer.hub:seal:after:0",
+    f"{JOURNAL}.seal:before:0",
+    f"{JOURNAL}.seal:after:0",
+    "nerc_trainer.hub.outbox:Outbox.put:after:0",
+    "nerc_trainer.hub:Publisher.publish:after:0",
+    f"{JOURNAL}.append:after:0",
+    f"{TRAINER}.uncertainty:after:0",
+    "os:replace:4:0",
+    f"{JOURNAL}.finish:before:0",
+    f"{JOURNAL}.finish:after:0",
+)
+TWO_RANKS = (
+    f"{TRAINER}.training_step:2:1",
+    f"{JOURNAL}.complete_model:after:0",
+    f"{TRAINER}.load_weights:after:1",
+    f"{TRAINER}.evaluate:after:1",
+    f"{JOURNAL}.append:before:0",
+    f"{TRAINER}.uncertainty:before:1",
+    f"{JOURNAL}.write_labels:after:0",
+    f"{JOURNAL}.seal:after:0",
+)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    words = small_recipe(folder / "run", **{"hub.mode": "offline"})
+    done = run(1, ["-m", "nerc_trainer", *words], home=folder / "home")
+    assert done.returncode == 0, done.stderr
+    return outcome(folder / "run")
+
+
+@pytest.mark.parametrize(("ranks", "points"), [(1, ONE_RANK), (2, TWO_RANKS)], ids=["one-rank", "two-ranks"])
+@pytest.mark.timeout(900)
+def test_a_run_killed_at_every_phase_ends_like_an_undisturbed_one(
+    ranks: int, points: tuple[str, ...], undisturbed: dict, tmp_path: Path
+) -> None:
+    words = small_recipe(tmp_path / "run", **{"hub.mode": "offline"})
+    for point in points:
+        died = run(ranks, [KILLED_RUN, point, *words], home=tmp_path / "home")
+        expected = -signal.SIGKILL if ranks == 1 else 1
+        assert died.returncode == expected, f"{point} was not reached:\n{died.stdout}\n{died.stderr}"
+    done = run(ranks, ["-m", "nerc_trainer", *words], home=tmp_path / "home")
+    assert done.returncode == 0, done.stderr
+    assert outcome(tmp_path / "run") == undisturbed
+
+    again = run(ranks, ["-m", "nerc_trainer", *words], home=tmp_path / "home")
+    assert again.returncode == 0, again.stderr
+    assert "nothing to do" in again.stdout
+    assert outcome(tmp_path / "run") == undisturbed
+
+
+def test_ranks_whose_launcher_was_killed_end_themselves(tmp_path: Path) -> None:
+    words = small_recipe(tmp_path / "run", **{"active.max_iterations": 500, "active.min_iterations": 500})
+    launched = subprocess.Popen(
+        command(2, ["-m", "nerc_trainer", *words]),
+        env=environment(tmp_path / "home"),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert launched.stdout is not None
+    while not (line := launched.stdout.readline()).startswith("round 0"):
+        assert line, "the run ended before round 0"
+    workers = psutil.Process(launched.pid).children(recursive=True)
+    assert len([worker for worker in workers if "nerc_trainer" in worker.cmdline()]) == 2
+    launched.kill()
+    launched.wait()
+    alive = psutil.wait_procs(workers, timeout=10)[1]
+    for worker in alive:
+        worker.kill()
+    assert not alive
+
+
+def test_a_second_start_beside_a_living_run_is_refused(tmp_path: Path) -> None:
+    words = small_recipe(tmp_path / "run", **{"active.max_iterations": 500, "active.min_iterations": 500})
+    first = subprocess.Popen(
+        command(1, ["-m", "nerc_trainer", *words]),
+        env=environment(tmp_path / "home"),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert first.stdout is not None
+    try:
+        while not (line := first.stdout.readline()).startswith("round 0"):
+            assert line, "the run ended before round 0"
+        second = run(1, ["-m", "nerc_trainer", *words], home=tmp_path / "home")
+    finally:
+        first.kill()
+        first.wait()
+    assert second.returncode == 1
+    assert second.stderr.startswith("error: run.dir = ")
+    assert "another process works on this run" in second.stderr

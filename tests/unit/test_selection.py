@@ -1,0 +1,277 @@
+"""Which sentences go to the expert: the highest priorities, whatever the order of the pool, within the budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from transformers import TrainerControl, TrainerState, TrainingArguments
+
+from nerc_trainer.active import strategies
+from nerc_trainer.active.journal import RunJournal
+from nerc_trainer.active.oracle import TruthOracle
+from nerc_trainer.active.sampler import EntropySamplerCallback, affordable
+from nerc_trainer.corpus.encode import PieceDataset, encode_words
+from nerc_trainer.corpus.labels import LabelSet
+from nerc_trainer.costs import budget_left, expert_dollars
+from nerc_trainer.recipe import Budget, CostsSection, Recipe
+from nerc_trainer.training.training_set import TrainingSet
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+UNLIMITED = float("inf")
+
+
+def test_top_is_best_first() -> None:
+    assert strategies.top(np.array([0.1, 0.9, 0.5]), ["a", "b", "c"], 2).tolist() == [1, 2]
+    assert strategies.top(np.array([0.1, 0.9, 0.5]), ["a", "b", "c"], 9).tolist() == [1, 2, 0]
+
+
+def test_of_equals_the_smaller_id_comes_first() -> None:
+    assert strategies.top(np.array([0.5, 0.5, 0.9, 0.5]), ["s3", "s1", "s9", "s2"], 3).tolist() == [2, 1, 3]
+
+
+@settings(deadline=None, derandomize=True)
+@given(priorities=st.lists(st.sampled_from([0.0, 0.25, 0.5, 1.5]), min_size=1, max_size=20), data=st.data())
+def test_top_does_not_hang_on_the_order_of_the_pool(priorities: list[float], data: st.DataObject) -> None:
+    pool = [(priority, f"s{index}") for index, priority in enumerate(priorities)]
+    count = data.draw(st.integers(0, len(pool)))
+    moved = data.draw(st.permutations(pool))
+
+    def chosen(rows: list[tuple[float, str]]) -> list[str]:
+        ids = [name for _, name in rows]
+        return [ids[index] for index in strategies.top(np.array([priority for priority, _ in rows]), ids, count)]
+
+    assert (
+        chosen(moved) == chosen(pool) == [name for _, name in sorted(pool, key=lambda row: (-row[0], row[1]))][:count]
+    )
+
+
+def test_random_priorities_are_seeded_and_differ_by_round() -> None:
+    first = strategies.random(50, 13, 1)
+    np.testing.assert_array_equal(strategies.random(50, 13, 1), first)
+    assert len(np.unique(first)) == 50
+    assert not np.array_equal(strategies.random(50, 13, 2), first)
+    assert not np.array_equal(strategies.random(50, 14, 1), first)
+
+
+def test_random_priorities_neither_read_nor_move_global_random_state() -> None:
+    np.random.seed(1)
+    torch.manual_seed(1)
+    first = strategies.random(50, 13, 1)
+    drawn = np.random.random(), torch.rand(()).item()
+    np.random.seed(1)
+    torch.manual_seed(1)
+    assert (np.random.random(), torch.rand(()).item()) == drawn
+    np.testing.assert_array_equal(strategies.random(50, 13, 1), first)
+
+
+@pytest.mark.parametrize(
+    ("sentences_left", "words_left", "wanted"),
+    [
+        (UNLIMITED, UNLIMITED, 4),
+        (2, UNLIMITED, 2),
+        (0, UNLIMITED, 0),
+        (UNLIMITED, 8, 3),
+        (UNLIMITED, 7.9, 2),
+        (UNLIMITED, 4, 0),
+        (UNLIMITED, -3, 0),
+        (1, 8, 1),
+        (3, 7, 2),
+    ],
+)
+def test_affordable_sentences_in_their_order(sentences_left: float, words_left: float, wanted: int) -> None:
+    assert affordable(np.array([5, 2, 1, 4]), sentences_left, words_left) == wanted
+
+
+def test_nothing_is_affordable_of_nothing() -> None:
+    assert affordable(np.array([], dtype=np.int64), UNLIMITED, UNLIMITED) == 0
+
+
+COSTS = CostsSection(expert_wage=40.0, expert_seconds_per_word=0.9)  # a cent a word
+
+
+def test_expert_is_paid_by_the_word() -> None:
+    assert expert_dollars(1, COSTS) == pytest.approx(0.01)
+    assert expert_dollars(3600, CostsSection(expert_wage=20.0, expert_seconds_per_word=0.5)) == pytest.approx(10.0)
+    assert expert_dollars(0, COSTS) == 0.0
+
+
+def test_budget_left() -> None:
+    assert budget_left(None, 5, 50, COSTS) == (UNLIMITED, UNLIMITED)
+    assert budget_left(Budget(sentences=12), 5, 50, COSTS) == (7, UNLIMITED)
+    assert budget_left(Budget(words=120), 5, 50, COSTS) == (UNLIMITED, 70)
+    assert budget_left(Budget(dollars=1.2), 5, 50, COSTS) == (UNLIMITED, pytest.approx(70))
+    assert budget_left(Budget(words=40), 5, 50, COSTS) == (UNLIMITED, -10)
+
+
+def test_an_expert_who_works_for_nothing_has_no_limit_in_dollars() -> None:
+    assert budget_left(Budget(dollars=1), 5, 50, CostsSection(expert_wage=0)) == (UNLIMITED, UNLIMITED)
+
+
+class KnownUncertainty:
+    """In a trainer's place: uncertainties that are given by sentence, so that a mixed-up index shows."""
+
+    def __init__(self, by_sentence: list[float]) -> None:
+        self.by_sentence = np.array(by_sentence)
+        self.train_dataset: PieceDataset | None = None
+
+    def uncertainty(self, dataset: PieceDataset) -> np.ndarray:
+        return self.by_sentence[dataset.sentences]
+
+
+class Sampling:
+    """A sampler over ten sentences of given lengths, and what it asks the oracle."""
+
+    def __init__(
+        self, recipe: Recipe, tokenizer: PreTrainedTokenizerFast, uncertainty: list[float], lengths: list[int]
+    ) -> None:
+        labels = LabelSet.from_types(["PER"])
+        ids = [f"s{index}" for index in range(len(lengths))]
+        text = encode_words([["tree"] * length for length in lengths], tokenizer, 32)
+        self.training_set = TrainingSet(ids, text, labels)
+        self.oracle = CountingOracle(ids, [["O"] * length for length in lengths])
+        self.journal = RunJournal(recipe.run.dir)
+        self.sampler = EntropySamplerCallback(recipe, self.training_set, self.oracle, self.journal)
+        self.trainer = KnownUncertainty(uncertainty)
+
+    def begin(self, number: int) -> list[str]:
+        """Begin a round and return the ids that it asks for."""
+        self.sampler.on_round_begin(
+            TrainingArguments(output_dir=str(self.journal.run_dir), use_cpu=True),
+            TrainerState(),
+            TrainerControl(),
+            trainer=self.trainer,  # type: ignore[arg-type]
+            round_number=number,
+        )
+        return self.sampler.selection["ids"]
+
+
+class CountingOracle(TruthOracle):
+    """Answers from the truth and keeps the questions."""
+
+    asked: list[str]
+
+    def label(self, ids):  # type: ignore[no-untyped-def]
+        self.asked = [*getattr(self, "asked", []), *ids]
+        return super().label(ids)
+
+
+UNCERTAINTY = [0.05, 0.95, 0.15, 0.85, 0.25, 0.75, 0.35, 0.65, 0.45, 0.55]
+LENGTHS = [3, 4, 5, 6, 7, 3, 4, 5, 6, 7]
+
+MakeSampling = Callable[..., Sampling]
+
+
+@pytest.fixture
+def make_sampling(make_recipe: Callable[..., Recipe], wordpiece: PreTrainedTokenizerFast) -> MakeSampling:
+    def make(lengths: list[int] = LENGTHS, seed: int = 13, **active: object) -> Sampling:
+        recipe = make_recipe(run={"dir": make_recipe().run.dir, "seed": seed}, active=active)
+        return Sampling(recipe, wordpiece, UNCERTAINTY, lengths)
+
+    return make
+
+
+def test_every_round_asks_for_the_least_certain_of_the_sentences_that_are_left(make_sampling: MakeSampling) -> None:
+    """Positions in a pool that has shrunk since, or a lost sign, would give other sentences."""
+    sampling = make_sampling(initial_expert=0.2, query_size=3)
+    taken = sampling.begin(0)
+    assert len(taken) == 2
+    for number in (1, 2):
+        left = [index for index in range(10) if f"s{index}" not in taken]
+        wanted = [f"s{index}" for index in sorted(left, key=lambda index: -UNCERTAINTY[index])[:3]]
+        assert sampling.begin(number) == wanted
+        taken = [*taken, *wanted]
+    assert sampling.oracle.asked == taken
+    assert sampling.training_set.counts()["pool_left"] == 2
+
+
+def test_selection_is_written_down_with_its_reasons(make_sampling: MakeSampling) -> None:
+    sampling = make_sampling(initial_expert=0.2, query_size=3)
+    taken = sampling.begin(0)
+    left = [UNCERTAINTY[index] for index in range(10) if f"s{index}" not in taken]
+    sampling.begin(1)
+    written = sampling.journal.selection(1)
+    assert written is not None
+    assert written["strategy"] == "entropy"
+    assert written["priorities"] == sorted(left, reverse=True)[:3]
+    assert written["pool"] == {"sentences": 8, "mean_priority": pytest.approx(sum(left) / 8)}
+
+
+def test_training_goes_on_with_all_that_is_labelled(make_sampling: MakeSampling) -> None:
+    sampling = make_sampling(initial_expert=0.2, query_size=3)
+    taken = [*sampling.begin(0), *sampling.begin(1)]
+    assert sampling.trainer.train_dataset is not None
+    assert [f"s{index}" for index in sampling.trainer.train_dataset.sentences] == sorted(taken)
+
+
+def test_what_was_answered_before_is_not_asked_again(make_sampling: MakeSampling) -> None:
+    before = make_sampling(initial_expert=0.2, query_size=3)
+    asked = before.begin(0)
+    after = make_sampling(initial_expert=0.2, query_size=3)
+    assert after.begin(0) == asked
+    assert not hasattr(after.oracle, "asked")
+    assert after.training_set.fingerprint() == before.training_set.fingerprint()
+
+
+def test_random_strategy_is_seeded_whatever_the_global_random_state(
+    make_sampling: MakeSampling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def chosen(seed: int, folder: str) -> list[list[str]]:
+        sampling = make_sampling(seed=seed, strategy="random", initial_expert=0.2, query_size=3)
+        monkeypatch.setattr(sampling.journal, "run_dir", sampling.journal.run_dir / folder)
+        return [sampling.begin(number) for number in (0, 1)]
+
+    np.random.seed(1)
+    first = chosen(13, "one")
+    np.random.seed(2)
+    assert chosen(13, "two") == first
+    assert chosen(14, "three") != first
+
+
+@pytest.mark.parametrize("budget", [{"sentences": 4}, {"words": 20}, {"dollars": 0.2}])
+def test_the_expert_is_never_asked_beyond_the_budget(
+    make_recipe: Callable[..., Recipe], wordpiece: PreTrainedTokenizerFast, budget: dict[str, float]
+) -> None:
+    recipe = make_recipe(
+        active={"initial_expert": 0.2, "query_size": 3, "budget": budget},
+        costs={"expert_wage": 40.0, "expert_seconds_per_word": 0.9},
+    )
+    sampling = Sampling(recipe, wordpiece, UNCERTAINTY, [4] * 10)
+    asked, number = 0, 0
+    while sampling.sampler.can_ask():
+        asked += len(sampling.begin(number))
+        number += 1
+    words = sampling.training_set.counts()["expert_words"]
+    assert asked == {"sentences": 4, "words": 5, "dollars": 5}[next(iter(budget))]
+    assert words == 4 * asked
+
+
+def test_nothing_can_be_asked_of_an_empty_pool(make_sampling: MakeSampling) -> None:
+    sampling = make_sampling(initial_expert=0.5, query_size=5)
+    sampling.begin(0)
+    assert sampling.sampler.can_ask()
+    sampling.begin(1)
+    assert not sampling.sampler.can_ask()
+
+
+# FAILS: sampler._select cuts the selection at the first sentence that is too long for the words that are left, while
+# can_ask looks for any that fits, so a round may be started (and trained) that asks for nothing.
+def test_a_round_that_may_ask_asks_for_something(make_sampling: MakeSampling) -> None:
+    lengths = [1, 20, 1, 20, 1, 1, 1, 1, 1, 1]
+    sampling = make_sampling(lengths=lengths, seed=3, initial_expert=0.1, query_size=1, budget={"words": 10})
+    assert sampling.begin(0) not in (["s1"], ["s3"]), "round 0 has to leave the two long sentences"
+    assert sampling.sampler.can_ask()
+    assert sampling.begin(1) != []
+
+
+def test_journal_stands_in_the_run_folder(make_sampling: MakeSampling, tmp_path: Path) -> None:
+    make_sampling(initial_expert=0.2).begin(0)
+    assert (tmp_path / "run" / "rounds" / "round-00.partial" / "labels.jsonl").exists()

@@ -1,0 +1,159 @@
+"""Who labelled what: the LLM's labels give way to the expert's, once, and nothing unlabelled is trained on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from nerc_trainer.active.oracle import ExpertLabel
+from nerc_trainer.corpus.batches import IGNORED
+from nerc_trainer.corpus.encode import EncodedText, encode_words
+from nerc_trainer.corpus.labels import LabelSet
+from nerc_trainer.errors import NercError
+from nerc_trainer.training.training_set import EXPERT, LLM, UNLABELLED, TrainingSet
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+IDS = ["a", "b", "c", "d"]
+LENGTHS = [2, 3, 1, 9]  # the last one in two pieces
+LLM_TAGS = [["O", "O"], [], ["B-LOC"], ["B-PER", "I-PER", *["O"] * 6, "B-LOC"]]
+
+
+@pytest.fixture
+def text(wordpiece: PreTrainedTokenizerFast) -> EncodedText:
+    return encode_words([["tree"] * length for length in LENGTHS], wordpiece, 8)
+
+
+@pytest.fixture
+def with_llm(text: EncodedText, labels: LabelSet) -> TrainingSet:
+    return TrainingSet(IDS, text, labels, LLM_TAGS)
+
+
+def expert(name: str, *tags: str) -> ExpertLabel:
+    return ExpertLabel(id=name, ner_tags=list(tags), annotator="ann")
+
+
+def training_labels(training_set: TrainingSet, labels: LabelSet) -> dict[str, list[str]]:
+    """The tags that training would see, by sentence, put together from the pieces."""
+    dataset = training_set.labelled()
+    seen: dict[str, list[str]] = {}
+    for index, piece in enumerate(dataset.pieces):
+        name = training_set.ids[dataset.text.piece_sentence[piece]]
+        seen.setdefault(name, []).extend(labels.decode(dataset[index]["labels"]))
+    return seen
+
+
+def test_without_llm_labels_everything_is_pool_and_nothing_is_trained_on(text: EncodedText, labels: LabelSet) -> None:
+    training_set = TrainingSet(IDS, text, labels)
+    assert training_set.pool().tolist() == [0, 1, 2, 3]
+    assert len(training_set.labelled()) == 0
+    assert training_set.source.tolist() == [UNLABELLED] * 4
+
+
+def test_sentence_without_llm_label_stays_out_of_training(with_llm: TrainingSet, labels: LabelSet) -> None:
+    """Reading a missing answer as "no entities" would teach the tagger that there are none."""
+    assert training_labels(with_llm, labels) == {"a": LLM_TAGS[0], "c": LLM_TAGS[2], "d": LLM_TAGS[3]}
+    assert with_llm.source.tolist() == [LLM, UNLABELLED, LLM, LLM]
+    everything = with_llm.labelled().labels
+    assert everything is not None
+    assert (everything[2:5] == IGNORED).all()
+
+
+def test_expert_label_replaces_that_of_the_llm(with_llm: TrainingSet, labels: LabelSet) -> None:
+    with_llm.add_expert([expert("d", *["O"] * 8, "B-PER"), expert("b", "O", "B-LOC", "I-LOC")])
+    assert with_llm.source.tolist() == [LLM, EXPERT, LLM, EXPERT]
+    assert training_labels(with_llm, labels) == {
+        "a": ["O", "O"],
+        "b": ["O", "B-LOC", "I-LOC"],
+        "c": ["B-LOC"],
+        "d": [*["O"] * 8, "B-PER"],
+    }
+
+
+def test_nothing_is_trained_on_twice(with_llm: TrainingSet) -> None:
+    with_llm.add_expert([expert("a", "O", "B-PER")])
+    sentences = with_llm.labelled().sentences.tolist()
+    assert sentences == [0, 2, 3]
+
+
+def test_pool_is_what_the_expert_has_not_labelled(with_llm: TrainingSet) -> None:
+    assert with_llm.pool().tolist() == [0, 1, 2, 3]
+    with_llm.add_expert([expert("a", "O", "B-PER"), expert("c", "O")])
+    assert with_llm.pool().tolist() == [1, 3]
+
+
+def test_counts(with_llm: TrainingSet) -> None:
+    assert with_llm.counts() == {
+        "expert_sentences": 0,
+        "expert_words": 0,
+        "expert_entities": 0,
+        "llm_sentences": 3,
+        "pool_left": 4,
+    }
+    with_llm.add_expert([expert("b", "O", "B-LOC", "I-LOC"), expert("d", "B-PER", "B-PER", *["O"] * 7)])
+    assert with_llm.counts() == {
+        "expert_sentences": 2,
+        "expert_words": 12,
+        "expert_entities": 3,
+        "llm_sentences": 2,
+        "pool_left": 2,
+    }
+
+
+def test_same_content_has_the_same_fingerprint(with_llm: TrainingSet, text: EncodedText, labels: LabelSet) -> None:
+    other = TrainingSet(IDS, text, labels, LLM_TAGS)
+    assert other.fingerprint() == with_llm.fingerprint()
+    answers = [expert("a", "O", "B-PER"), expert("b", "O", "O", "O")]
+    other.add_expert(answers)
+    with_llm.add_expert(answers[::-1])
+    assert other.fingerprint() == with_llm.fingerprint()
+
+
+def test_fingerprint_tells_ids_sources_and_labels_apart(
+    with_llm: TrainingSet, text: EncodedText, labels: LabelSet
+) -> None:
+    other_tags = TrainingSet(IDS, text, labels, [["O", "B-PER"], *LLM_TAGS[1:]])
+    other_ids = TrainingSet(["a", "b", "c", "e"], text, labels, LLM_TAGS)
+    other_source = TrainingSet(IDS, text, labels, LLM_TAGS)
+    other_source.add_expert([expert("a", *LLM_TAGS[0])])
+    unlabelled = TrainingSet(IDS, text, labels)
+    fingerprints = [one.fingerprint() for one in (with_llm, other_tags, other_ids, other_source, unlabelled)]
+    assert len(set(fingerprints)) == len(fingerprints)
+
+
+def test_refuses_a_sentence_that_is_not_in_the_corpus(with_llm: TrainingSet) -> None:
+    with pytest.raises(NercError, match="expert label for z: no such sentence"):
+        with_llm.add_expert([expert("z", "O")])
+
+
+def test_refuses_a_second_label_of_the_expert(with_llm: TrainingSet, labels: LabelSet) -> None:
+    with_llm.add_expert([expert("c", "B-PER")])
+    with pytest.raises(NercError, match="expert label for c: .* already"):
+        with_llm.add_expert([expert("c", "O")])
+    assert training_labels(with_llm, labels)["c"] == ["B-PER"]
+
+
+def test_refuses_labels_for_another_number_of_words(with_llm: TrainingSet, labels: LabelSet) -> None:
+    before = with_llm.fingerprint()
+    with pytest.raises(NercError, match="labels for b: 2 tags for 3 words"):
+        with_llm.add_expert([expert("b", "O", "O")])
+    assert with_llm.fingerprint() == before
+
+
+def test_refuses_llm_labels_for_another_number_of_words(text: EncodedText, labels: LabelSet) -> None:
+    with pytest.raises(NercError, match="labels for a: 3 tags for 2 words"):
+        TrainingSet(IDS, text, labels, [["O", "O", "O"], [], [], []])
+
+
+def test_refuses_a_tag_outside_the_label_set(with_llm: TrainingSet) -> None:
+    before = with_llm.fingerprint()
+    with pytest.raises(NercError, match="tag 'B-ORG': unknown entity type 'ORG'"):
+        with_llm.add_expert([expert("c", "B-ORG")])
+    assert with_llm.fingerprint() == before
+
+
+def test_words_are_those_of_the_sentences_not_of_their_pieces(with_llm: TrainingSet) -> None:
+    np.testing.assert_array_equal(with_llm.words, LENGTHS)
