@@ -96,7 +96,7 @@ def active(recipe: str, overrides: tuple[str, ...]) -> None:
 
     The same command carries on a run that was cut off.
     """
-    from nerc_trainer.recipe_load import load_recipe
+    from nerc_trainer.recipe.load import load_recipe
 
     loaded = load_recipe(recipe, overrides)
     from nerc_trainer.active.rounds import run_recipe
@@ -120,7 +120,7 @@ def recipes() -> None:
 @recipes.command("ls", epilog=_examples("nerc-trainer recipes ls"))
 def recipes_ls() -> None:
     """List the shipped recipes and what each is for."""
-    from nerc_trainer.recipe_shipped import describe_recipe, shipped_recipes
+    from nerc_trainer.recipe.shipped import describe_recipe, shipped_recipes
 
     shipped = shipped_recipes()
     width = max(map(len, shipped), default=0)
@@ -138,8 +138,8 @@ def recipes_ls() -> None:
 @click.argument("overrides", nargs=-1, metavar="[DOTTED.KEY=VALUE]...")
 def recipes_show(recipe: str, overrides: tuple[str, ...]) -> None:
     """Print RECIPE as a run sees it: what it extends, the overrides and every default filled in."""
-    from nerc_trainer.recipe import dump_recipe
-    from nerc_trainer.recipe_load import load_recipe
+    from nerc_trainer.recipe.load import load_recipe
+    from nerc_trainer.recipe.sections import dump_recipe
 
     click.echo(dump_recipe(load_recipe(recipe, overrides)), nl=False)
 
@@ -149,7 +149,7 @@ def recipes_show(recipe: str, overrides: tuple[str, ...]) -> None:
 @click.argument("target", type=click.Path(path_type=Path))
 def recipes_cp(recipe: str, target: Path) -> None:
     """Copy RECIPE to the file or folder TARGET, to be changed there; nothing is overwritten."""
-    from nerc_trainer.recipe_copy import copy_recipe
+    from nerc_trainer.recipe.copy import copy_recipe
 
     click.echo(copy_recipe(recipe, target))
 
@@ -158,7 +158,7 @@ def recipes_cp(recipe: str, target: Path) -> None:
 @click.argument("files", nargs=-1, required=True, metavar="RECIPE...")
 def recipes_validate(files: tuple[str, ...]) -> None:
     """Check recipes and say everything that is wrong with them."""
-    from nerc_trainer.recipe_load import load_recipe
+    from nerc_trainer.recipe.load import load_recipe
 
     failures = []
     for file in files:
@@ -176,7 +176,7 @@ def recipes_schema() -> None:
     """Print the JSON schema of recipes, for completion and checks in an editor."""
     import json
 
-    from nerc_trainer.recipe import recipe_json_schema
+    from nerc_trainer.recipe.sections import recipe_json_schema
 
     click.echo(json.dumps(recipe_json_schema(), indent=2))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from nerc_trainer.corpus.labels import LabelSet
-from nerc_trainer.recipe import Recipe
+from nerc_trainer.recipe.sections import Recipe
 
 if TYPE_CHECKING:
     from transformers import BertForTokenClassification, PreTrainedTokenizerFast

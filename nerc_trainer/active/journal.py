@@ -20,10 +20,10 @@ import yaml
 from nerc_trainer.active.oracle import ExpertLabel
 from nerc_trainer.errors import NercError
 from nerc_trainer.files import sync_folder, write_json, write_text
-from nerc_trainer.recipe import changed_keys, dump_recipe
+from nerc_trainer.recipe.sections import changed_keys, dump_recipe
 
 if TYPE_CHECKING:
-    from nerc_trainer.recipe import Recipe
+    from nerc_trainer.recipe.sections import Recipe
 
 
 class RunJournal:
@@ -138,14 +138,17 @@ class RunJournal:
         text = "".join(json.dumps(label.as_row(), ensure_ascii=False) + "\n" for label in labels)
         write_text(self._round(number) / "labels.jsonl", text)
 
-    def model_folder(self, number: int) -> Path | None:
-        """The model of a round, once it is trained."""
-        folder = self._round(number) / "model"
-        return folder if folder.is_dir() else None
+    def model_folder(self, number: int) -> Path:
+        """Where the model of a round is, once it is trained."""
+        return self._round(number) / "model"
+
+    def newest_model(self, number: int) -> Path | None:
+        """The model of the latest round up to ``number`` that has one."""
+        return next((folder for n in range(number, -1, -1) if (folder := self.model_folder(n)).is_dir()), None)
 
     def trained(self, number: int) -> dict[str, Any] | None:
         """What `complete_model` was told, once the round's model is there."""
-        return self._read(self._round(number) / "training.json") if self.model_folder(number) else None
+        return self._read(self._round(number) / "training.json") if self.model_folder(number).is_dir() else None
 
     def begin_model(self, number: int) -> Path:
         """An empty folder to write a trained model to, which `complete_model` turns into the round's."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nerc_trainer.costs import expert_dollars
 
 if TYPE_CHECKING:
-    from nerc_trainer.recipe import Recipe
+    from nerc_trainer.recipe.sections import Recipe
 
 VERSIONED = ("nerc_trainer", "torch", "transformers", "accelerate", "datasets", "tokenizers", "numpy", "seqeval")
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from nerc_trainer.active.sampler import EntropySamplerCallback
     from nerc_trainer.corpus.encode import PieceDataset
     from nerc_trainer.hub import Publication, Publisher
-    from nerc_trainer.recipe import Recipe
+    from nerc_trainer.recipe.sections import Recipe
     from nerc_trainer.training.trainer import NercTrainer
 
 
@@ -75,8 +75,7 @@ class Rounds:
 
     def _left_behind(self) -> tuple[list[dict[str, Any]], list[Any], str | None]:
         history = self.journal.history()
-        rounds = range(len(history), -1, -1)
-        newest = next((folder for number in rounds if (folder := self.journal.model_folder(number))), None)
+        newest = self.journal.newest_model(len(history))
         return history, self.journal.expert_labels(), str(newest) if newest else None
 
     def _load(self, folder: Path) -> None:
@@ -153,7 +152,6 @@ class Rounds:
         from nerc_trainer.hub import seal
 
         folder = self.journal.model_folder(number)
-        assert folder is not None, "a round is trained before it is sealed"
         published = published_record(self.recipe, record, self.history, self.data, installed_versions())
         write_json(folder / "round.json", published)
         write_json(

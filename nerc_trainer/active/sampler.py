@@ -18,7 +18,7 @@ from nerc_trainer.training.callbacks import RoundCallback
 from nerc_trainer.training.training_set import TrainingSet
 
 if TYPE_CHECKING:
-    from nerc_trainer.recipe import Recipe
+    from nerc_trainer.recipe.sections import Recipe
     from nerc_trainer.training.trainer import NercTrainer
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from nerc_trainer.active.journal import RunJournal
     from nerc_trainer.corpus.load import Corpus
-    from nerc_trainer.recipe import Recipe
+    from nerc_trainer.recipe.sections import Recipe
 
 
 def build_rounds(recipe: Recipe, arguments: TrainingArguments, corpus: Corpus, journal: RunJournal) -> Rounds:

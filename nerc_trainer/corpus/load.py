@@ -20,7 +20,7 @@ from nerc_trainer.errors import NercError
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from nerc_trainer.recipe import DataSection
+    from nerc_trainer.recipe.sections import DataSection
 
 _JSONL_SUFFIXES = (".jsonl", ".ndjson", ".json")
 

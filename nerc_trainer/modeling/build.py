@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from nerc_trainer.corpus.labels import LabelSet
-    from nerc_trainer.recipe import ModelSection
+    from nerc_trainer.recipe.sections import ModelSection
 
 LONGEST_PIECE = 512  # sub-words, where neither the recipe nor the model says less
 

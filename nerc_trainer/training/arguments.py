@@ -10,7 +10,7 @@ from nerc_trainer.errors import NercError
 if TYPE_CHECKING:
     from transformers import TrainingArguments
 
-    from nerc_trainer.recipe import Recipe
+    from nerc_trainer.recipe.sections import Recipe
 
 BATCH_SIZE = 16  # sentences per optimizer step where the recipe says nothing
 
@@ -30,7 +30,8 @@ def training_arguments(recipe: Recipe) -> TrainingArguments:
     # Without this, ranks on a machine with no GPU never join: each runs the whole job as if it were alone.
     given.setdefault("use_cpu", not torch.accelerator.is_available())
     ranks = int(os.environ.get("WORLD_SIZE", "1"))
-    if recipe.run.batch_size is not None or "per_device_train_batch_size" not in given:
+    left_to_us = not {"per_device_train_batch_size", "gradient_accumulation_steps"} & set(given)
+    if recipe.run.batch_size is not None or left_to_us:
         given |= _share(recipe.run.batch_size or BATCH_SIZE, given.get("per_device_train_batch_size"), ranks)
     given.setdefault("logging_strategy", "no")
     given.setdefault("report_to", "none")

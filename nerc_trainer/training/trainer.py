@@ -11,7 +11,15 @@ import torch
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
-from transformers import PreTrainedModel, PrinterCallback, ProgressCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers import (
+    PreTrainedModel,
+    PrinterCallback,
+    ProgressCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainingArguments,
+)
 from transformers.trainer_utils import PredictionOutput, TrainOutput
 
 from nerc_trainer.active.scoring import mean_token_entropy, piece_entropy
@@ -29,6 +37,8 @@ class NercTrainer(Trainer):
     ``batch_size`` is the number of pieces per optimizer step over all ranks and accumulation steps together;
     ``token_budget`` the sub-words of a batch when scoring and evaluating.
     """
+
+    control: TrainerControl
 
     def __init__(
         self,

@@ -28,7 +28,7 @@ import sample_templates
 
 RECENT = 10_000  # a sentence is not repeated within this many
 MIN_TOKENS, MAX_TOKENS = 3, 45
-RULE_EXPONENT, TEMPLATE_EXPONENT, NAME_EXPONENT = 0.8, 1.1, 0.5
+RULE_EXPONENT, TEMPLATE_EXPONENT, NAME_EXPONENT = 0.8, 0.9, 0.5
 # Of 20 parts of the space of sentences, how many belong to a split: no sentence can stand in two splits.
 PARTS = {"train": range(16), "dev": range(16, 18), "test": range(18, 20)}
 INTEGER = re.compile(r"<(\d+)-(\d+)>")

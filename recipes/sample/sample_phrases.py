@@ -17,9 +17,9 @@ plain_frame = {clause} . | {clause} . | {clause} , he said . | {clause} , offici
     | The report said that {clause} .
 when = on {weekday} | on {weekday} | last/JJ week | this week | late/RB on {weekday} | in {month}
     | at the end of <1990-1998> | a day before {holiday} | over the weekend
-open = On {weekday} | In {city} | In <1990-1998> | Last/JJ month | Early/RB on {weekday}
+open = On {weekday} | In {city} | Last/JJ month | Early/RB on {weekday}
     | For the {ordinal} time this year | On {holiday} | In {city} and {city} | Over the weekend
-said = said {person} | {person} said | {source} said | {press} reported | officials said | police said
+said = said {person} | {person} said | {source} said | {press} reported | officials said
     | {person} told {press} | said {person} , {role} | a spokesman for {group} said
     | the {adjective} government said | a source close/RB to {company} said | said {person} of {campus}
 that = {person} said that | {source} said that | {press} reported that | Officials in {city} said that
@@ -54,7 +54,7 @@ plain_who = the committee | the workers | the children | the judge | the farmers
 plain_did = rejected | welcomed | studied | ignored | discussed | criticised | supported | feared | waited for/IN
     | argued about/IN | voted on | asked for/IN
 plain_what = the plan | the {plain_adj} offer | a {plain_adj} report | the {plain_adj} {plain_noun}
-    | the first/JJ {plain_noun} | the cost of the {plain_noun} | {number} {plain_adj} {plain_nouns}
+    | the first/JJ {plain_noun} | the cost/NN of the {plain_noun} | {number} {plain_adj} {plain_nouns}
     | higher/JJR wages | the end of the {plain_noun} | the bridge | the old/JJ bridge near/IN the river
     | {plain_nouns} worth {money} | the {plain_noun} that/WDT had cost/VBN them their jobs
 plain_adj = new/JJ | old/JJ | secret/JJ | final/JJ | cheap/JJ | early/JJ | national/JJ | unpopular/JJ | independent/JJ
@@ -71,10 +71,9 @@ sport = football | rugby | hockey | cricket | cycling | tennis | rowing
 
 # POS tag = words
 LEXICON = """
-DT = a an that the this
+DT = a an the this
 PRP = he i it nobody she them we
 PRP$ = her his its their
-EX =
 CC = & and
 CD = billion eleven four million nine seven six three two
 MD = may will would
@@ -82,7 +81,6 @@ TO = to
 RB = back not twice
 WP = who
 WP$ = whose
-WDT =
 IN = after against at before between by for from in into near of on over towards with worth
 IN^ = although because if that while
 VB = be comment cut delay follow help host mark miss play sign study unload
@@ -92,11 +90,11 @@ VBD = accused admitted agreed announced approved argued arrested arrived asked b
     called came cancelled celebrated charged chose confirmed cost crashed criticised crossed declined delayed denied
     died disagreed discovered discussed drew dropped edited escaped expelled exploded exported failed faked feared
     fell fined flooded fought founded gave grew had held hit ignored jailed joined killed led left lost made marched
-    met missed moved named offered opened outplayed overtook owned passed played questioned raised reached recalled
-    refused rejected reported resigned robbed rose said sailed sank saw scored seized sent served shared shook signed
-    slipped sold spared stayed stole stopped studied supported surprised tested told took tore treated unveiled voted
-    waited was welcomed went won worked wrote
-VBN = born expected given known married
+    married met missed moved named offered opened outplayed overtook owned passed played questioned raised reached
+    recalled refused rejected reported resigned robbed rose said sailed sank saved saw scored seized sent served set
+    shared shook signed slipped sold spared stayed stole stopped studied supported surprised tested told took tore
+    treated unveiled voted waited was welcomed went won worked wrote
+VBN = born expected given known
 VBG = setting
 JJ = available bankrupt closed former last new prime
 NN = ambassador analyst anchor anniversary army arson attendance author backing band bank bid birth bishop board body
@@ -107,15 +105,14 @@ NN = ambassador analyst anchor anniversary army arson attendance author backing 
     lawyer leader leg letter man market marsh match mayor minister mistake month moth murder news novelist offer
     office orbit orchestra parliament penalty percent place plan plant point portrait press price prison probe
     professor profit rain rate reason record referee report request rice rival river roof round rowing rugby sale salt
-    save saved season set side signal singer snow son source spokesman sprinter stake steel stone storm street strike
-    striker summit target team telescope tennis test theft timber time tour trial vaccine victory vote water week
-    weekend wheat widow wife wind winner winter world wreck yacht year
+    save season side signal singer snow son source spokesman sprinter stake steel stone storm street strike striker
+    summit target team telescope tennis test theft timber time tour trial vaccine victory vote water week weekend
+    wheat widow wife wind winner winter world wreck yacht year
 NNS = assets banks bicycles carpets champions children clocks contracts crew crowns degrees details detectives dinars
     divers dockers doctors doors drugs fans farmers fears firemen flights fossils goods gunmen houses jobs kilos
     letters loans markets matches miles months officials organisers passengers patients people points police prices
     radios rebels results rivals sales schools scientists scorers seats sets shares shoes shoppers sides sons sources
     standings talks tests thieves thousands tonnes tractors trains visitors voters wages workers years
-NNP =
 , = ,
 . = .
 : = - : ;

@@ -98,7 +98,7 @@ shares in {company} fell _ {percent}
 {company} shares rose _ {percent} in {city}
 {person} , chairman of {company} , sold his stake
 {company} will cut {number} jobs in {city}
-{country} exported {number} tonnes of {good} to {country}
+{country} exported <2-90>,000 tonnes of {good} to {country}
 {based} {company} makes {goods}
 {company} of {country} opened a plant near {city}
 the {agency} raised its key/JJ rate to {percent}
@@ -233,7 +233,6 @@ the {adjective} telescope near {spot} was named/VBN {ship}
 {plain_who} {plain_did} {plain_what} {plain_when}
 {plain_when_front} , {plain_who} {plain_did} {plain_what}
 the bank/NN will mark its prices up/RP in {month}
-a rose/NN may cost _ {money} in winter
 the price rose/VBD from {money} to {money}
 he will grant the request if {plain_who} may come/VB too/RB
 it was the {ordinal} {plain_noun} in {number} years
@@ -250,6 +249,7 @@ a signal failed and {number} trains were late/JJ
 the judge gave them {number} months in prison for {crime}
 the best/JJS {good} went to market on {weekday}
 a long/JJ report on the {plain_noun} is due/JJ in {month}
+a rose/NN may cost _ $ <3-9> in winter
 the storm passed at dawn without/IN harm
 the stone house on the point is for sale
 he gave no/DT reason

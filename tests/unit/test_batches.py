@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections import Counter
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,7 +38,7 @@ def test_length_batches_hold_each_piece_once_within_the_budget(lengths: np.ndarr
     assert sorted(index for batch in batches for index in batch) == list(range(len(lengths)))
     for batch in batches:
         assert len(batch) == 1 or len(batch) * lengths[batch].max() <= budget
-    for batch, following in zip(batches, batches[1:], strict=False):
+    for batch, following in pairwise(batches):
         longest = lengths[following[0]]
         assert lengths[batch].max() <= longest
         assert (len(batch) + 1) * longest > budget, "the next piece would have fit"
@@ -105,7 +106,7 @@ def steps(ranks: int, micro_batch: int, epoch: int = 0, batch_size: int = 8, see
 @pytest.mark.parametrize(("ranks", "micro_batch"), [(1, 4), (1, 1), (2, 4), (2, 2), (4, 2), (8, 1)])
 def test_a_step_holds_the_same_pieces_however_it_is_shared(ranks: int, micro_batch: int) -> None:
     whole = [sorted(step[0]) for step in steps(ranks=1, micro_batch=8)]
-    assert [sorted(sum(step, [])) for step in steps(ranks, micro_batch)] == whole
+    assert [sorted(chain.from_iterable(step)) for step in steps(ranks, micro_batch)] == whole
 
 
 def test_two_micro_batches_of_one_rank_are_one_of_each_of_two_ranks() -> None:

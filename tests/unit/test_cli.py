@@ -13,8 +13,8 @@ import yaml
 
 from nerc_trainer.cli import main
 from nerc_trainer.hub import Publisher, seal
-from nerc_trainer.recipe_load import load_recipe
-from nerc_trainer.recipe_shipped import recipes_folder
+from nerc_trainer.recipe.load import load_recipe
+from nerc_trainer.recipe.shipped import recipes_folder
 
 ROOT = Path(__file__).parents[2]
 VERBS = [

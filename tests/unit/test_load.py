@@ -12,7 +12,7 @@ from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value, co
 from nerc_trainer.corpus.load import Corpus, load_corpus
 from nerc_trainer.corpus.words import split_words
 from nerc_trainer.errors import NercError
-from nerc_trainer.recipe import DataSection
+from nerc_trainer.recipe.sections import DataSection
 
 DEV = "Dev B-LOC\n"
 
@@ -389,7 +389,7 @@ class TestDatasets:
     def test_without_a_network_the_way_out_is_told(self, tmp_path: Path) -> None:
         # A process of its own, as the library reads the variable once, when it is imported.
         program = (
-            "from nerc_trainer.corpus.load import load_corpus\nfrom nerc_trainer.recipe import DataSection\n"
+            "from nerc_trainer.corpus.load import load_corpus\nfrom nerc_trainer.recipe.sections import DataSection\n"
             "load_corpus(DataSection(dataset='owner/corpus', train='train', dev='dev'))"
         )
         done = subprocess.run(

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from nerc_trainer.errors import NercError
-from nerc_trainer.recipe import Recipe, changed_keys, dump_recipe, is_hub_id, recipe_json_schema
-from nerc_trainer.recipe_copy import copy_recipe
-from nerc_trainer.recipe_load import load_recipe
-from nerc_trainer.recipe_shipped import describe_recipe, find_recipe, recipes_folder, shipped_recipes
-from nerc_trainer.recipe_yaml import read_yaml
+from nerc_trainer.recipe.copy import copy_recipe
+from nerc_trainer.recipe.load import load_recipe
+from nerc_trainer.recipe.sections import Recipe, changed_keys, dump_recipe, is_hub_id, recipe_json_schema
+from nerc_trainer.recipe.shipped import describe_recipe, find_recipe, recipes_folder, shipped_recipes
+from nerc_trainer.recipe.yaml_text import read_yaml
 
 MINIMAL = "data: {train: train.conll, dev: dev.conll}\nmodel: {encoder: owner/encoder}\n"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,12 +15,12 @@ from transformers import TrainerControl, TrainerState, TrainingArguments
 
 from nerc_trainer.active import strategies
 from nerc_trainer.active.journal import RunJournal
-from nerc_trainer.active.oracle import TruthOracle
+from nerc_trainer.active.oracle import ExpertLabel, TruthOracle
 from nerc_trainer.active.sampler import EntropySamplerCallback, affordable
 from nerc_trainer.corpus.encode import PieceDataset, encode_words
 from nerc_trainer.corpus.labels import LabelSet
 from nerc_trainer.costs import budget_left, expert_dollars
-from nerc_trainer.recipe import Budget, CostsSection, Recipe
+from nerc_trainer.recipe.sections import Budget, CostsSection, Recipe
 from nerc_trainer.training.training_set import TrainingSet
 
 if TYPE_CHECKING:
@@ -157,10 +157,12 @@ class Sampling:
 class CountingOracle(TruthOracle):
     """Answers from the truth and keeps the questions."""
 
-    asked: list[str]
+    def __init__(self, ids: Sequence[str], ner_tags: Sequence[list[str]]) -> None:
+        super().__init__(ids, ner_tags)
+        self.asked: list[str] = []
 
-    def label(self, ids):  # type: ignore[no-untyped-def]
-        self.asked = [*getattr(self, "asked", []), *ids]
+    def label(self, ids: Sequence[str]) -> list[ExpertLabel]:
+        self.asked += ids
         return super().label(ids)
 
 
@@ -217,7 +219,7 @@ def test_what_was_answered_before_is_not_asked_again(make_sampling: MakeSampling
     asked = before.begin(0)
     after = make_sampling(initial_expert=0.2, query_size=3)
     assert after.begin(0) == asked
-    assert not hasattr(after.oracle, "asked")
+    assert after.oracle.asked == []
     assert after.training_set.fingerprint() == before.training_set.fingerprint()
 
 

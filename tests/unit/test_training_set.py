@@ -131,7 +131,7 @@ def test_refuses_a_sentence_that_is_not_in_the_corpus(with_llm: TrainingSet) -> 
 
 def test_refuses_a_second_label_of_the_expert(with_llm: TrainingSet, labels: LabelSet) -> None:
     with_llm.add_expert([expert("c", "B-PER")])
-    with pytest.raises(NercError, match="expert label for c: .* already"):
+    with pytest.raises(NercError, match=r"expert label for c: .* already"):
         with_llm.add_expert([expert("c", "O")])
     assert training_labels(with_llm, labels)["c"] == ["B-PER"]
 

@@ -6,9 +6,9 @@ from typing import Any
 import yaml
 
 from nerc_trainer.errors import NercError
-from nerc_trainer.recipe_paths import find_path, path_keys
-from nerc_trainer.recipe_shipped import find_recipe, shipped_recipes, shown_path
-from nerc_trainer.recipe_yaml import compose_yaml, read_yaml
+from nerc_trainer.recipe.paths import find_path, path_keys
+from nerc_trainer.recipe.shipped import find_recipe, shipped_recipes, shown_path
+from nerc_trainer.recipe.yaml_text import compose_yaml, read_yaml
 
 
 def copy_recipe(source: str | Path, target: Path) -> Path:

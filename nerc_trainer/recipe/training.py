@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from nerc_trainer.recipe_errors import plain_message, suggestion
-from nerc_trainer.recipe_yaml import guess_types
+from nerc_trainer.recipe.errors import plain_message, suggestion
+from nerc_trainer.recipe.yaml_text import guess_types
 
 _SAID_BY_RUN_DIR = "run.dir says where everything goes"
 _SAID_BY_RUN_SEED = "set run.seed"

@@ -1,6 +1,6 @@
 """The typed sections of a recipe: what a user may say, what it means, and what holds when nothing is said.
 
-`nerc_trainer.recipe_load` reads them from YAML; from there on the program only sees these frozen objects.
+`nerc_trainer.recipe.load` reads them from YAML; from there on the program only sees these frozen objects.
 """
 
 import os

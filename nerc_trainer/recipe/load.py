@@ -13,12 +13,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from nerc_trainer.errors import NercError
-from nerc_trainer.recipe import Recipe, flow_yaml
-from nerc_trainer.recipe_errors import plain_message, suggestion, unknown_key_message
-from nerc_trainer.recipe_paths import resolve_paths
-from nerc_trainer.recipe_shipped import find_recipe, shipped_recipes, shown_path
-from nerc_trainer.recipe_training import argument_types, check_training
-from nerc_trainer.recipe_yaml import guess_types, read_yaml
+from nerc_trainer.recipe.errors import plain_message, suggestion, unknown_key_message
+from nerc_trainer.recipe.paths import resolve_paths
+from nerc_trainer.recipe.sections import Recipe, flow_yaml
+from nerc_trainer.recipe.shipped import find_recipe, shipped_recipes, shown_path
+from nerc_trainer.recipe.training import argument_types, check_training
+from nerc_trainer.recipe.yaml_text import guess_types, read_yaml
 
 Key = tuple[str, ...]
 

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from nerc_trainer.errors import NercError
-from nerc_trainer.recipe_errors import suggestion
+from nerc_trainer.recipe.errors import suggestion
 
 _ACCELERATE_FOLDER = "accelerate"
 
@@ -19,7 +19,7 @@ def shipped_recipes() -> dict[str, Path]:
 
 def recipes_folder() -> Path:
     """Folder of the shipped recipes: inside an installed package, beside the package in a source checkout."""
-    package = Path(__file__).parent
+    package = Path(__file__).parent.parent
     installed = package / "_recipes"
     # The installed folder comes first: beside an installed package, `recipes` may be anyone's.
     return installed if installed.is_dir() else package.parent / "recipes"

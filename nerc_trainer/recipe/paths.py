@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from nerc_trainer.recipe import is_hub_id
+from nerc_trainer.recipe.sections import is_hub_id
 
 _PACKAGE_PREFIX = "package:"
 _FOLDER_KEYS = ("dataset", "encoder")

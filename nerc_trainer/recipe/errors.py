@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from nerc_trainer.recipe import Recipe
+from nerc_trainer.recipe.sections import Recipe
 
 
 def suggestion(name: str, valid_names: Iterable[str], prefix: str = "") -> str:
