@@ -14,6 +14,7 @@ import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
@@ -243,14 +244,17 @@ class HubServer:
         return _json({"branches": rows, "tags": [], "converts": []})
 
     def _preupload(self, request: Request, name: str, revision: str) -> Answer:
-        self._repo(name).find(revision)
+        files = self._repo(name).find(revision).files
+        asked = request.json()
+        stored = files[".gitignore"].content.decode() if ".gitignore" in files else ""
+        ignored = (asked.get("gitIgnore") or stored).splitlines()
         modes = [
             {
                 "path": file["path"],
                 "uploadMode": "lfs" if self.lfs and file["path"].endswith(".safetensors") else "regular",
-                "shouldIgnore": False,
+                "shouldIgnore": any(fnmatch(file["path"], pattern) for pattern in ignored),
             }
-            for file in request.json()["files"]
+            for file in asked["files"]
         ]
         return _json({"files": modes})
 

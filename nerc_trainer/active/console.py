@@ -14,6 +14,19 @@ def say(line: str) -> None:
         print(line, flush=True)
 
 
+def show_loading(repo: str, branch: str, mode: str, endpoint: str | None) -> None:
+    """The lines of Python that load a round from its revision."""
+    settings = [
+        *(["HF_HUB_OFFLINE=1"] if mode == "offline" else []),
+        *([f"HF_ENDPOINT={endpoint}"] if endpoint else []),
+    ]
+    where = f" (with {' '.join(settings)} in the environment)" if settings else ""
+    say(f"\nTo load {branch}{where}:\n")
+    say("  from transformers import pipeline")
+    say(f'  tagger = pipeline("ner", "{repo}", revision="{branch}", aggregation_strategy="first")')
+    say('  print(tagger("Ilse Marrow scored twice for Harvell in Norland ."))\n')
+
+
 def show_rounds(history: Sequence[Mapping[str, Any]]) -> None:
     """A table of the rounds."""
     from rich.console import Console

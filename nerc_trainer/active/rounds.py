@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nerc_trainer.active.console import say, show_rounds
+from nerc_trainer.active.console import say, show_loading, show_rounds
 from nerc_trainer.active.journal import RunJournal
 from nerc_trainer.active.record import installed_versions, published_record, round_record
 from nerc_trainer.active.stopping import stop_reason
@@ -208,8 +208,12 @@ def run_recipe(recipe: Recipe) -> None:
             say(f"finished: {reason}")
         else:
             say(f"{recipe.run.dir}: this run is finished ({reason}); nothing to do. A new run needs another run.dir")
-        show_rounds(on_main(journal.history))
+        history = on_main(journal.history)
+        show_rounds(history)
         say(f"the run is in {recipe.run.dir}")
+        if recipe.hub.mode != "off":
+            branch = history[min(2, len(history) - 1)]["branch"]
+            show_loading(str(recipe.hub.repo), branch, recipe.hub.mode, recipe.hub.endpoint)
     finally:
         journal.close()
     # Without an orderly end of the process group some runs abort at exit; after an error it would wait for the others.

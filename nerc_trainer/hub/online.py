@@ -24,6 +24,8 @@ _TRIES = 6
 _LONGEST_BACKOFF_SECONDS = 60.0
 # The Hub puts this file into every repository.
 _KEPT = ".gitattributes"
+# Takes the place of a .gitignore that main may hold, which would leave files out of the round.
+_IGNORE_NOTHING = "# Every file is wanted\n"
 _NAMED_DIFFERENCES = 3
 
 
@@ -61,16 +63,7 @@ def push_round(
 
 def tree_differences(api: HfApi, repo: str, commit: str, published: Mapping[str, SealedFile]) -> list[str]:
     """What differs between a commit's files and those that were published, one line a file."""
-    remote = _remote_files(api, repo, commit)
-    return [
-        *(f"{path}: missing on the Hub" for path in sorted(published.keys() - remote.keys())),
-        *(f"{path}: on the Hub but not in the round" for path in sorted(_unwanted(remote, published))),
-        *(
-            f"{path}: other content on the Hub"
-            for path in sorted(published.keys() & remote.keys())
-            if not _same_content(remote[path], published[path])
-        ),
-    ]
+    return _differences(_remote_files(api, repo, commit), published)
 
 
 def branch_heads(api: HfApi, repo: str) -> dict[str, str]:
@@ -89,10 +82,9 @@ def _push_once(api: HfApi, record: Record, folder: Path, manifest: Manifest) -> 
     published = manifest.published()
     head = _find_or_create_branch(api, record)
     remote = _remote_files(api, record.repo, head)
-    unwanted = _unwanted(remote, published)
-    if not unwanted and all(path in remote and _same_content(remote[path], file) for path, file in published.items()):
+    if not _differences(remote, published):
         return head
-    commit = _commit(api, record, folder, manifest, head, unwanted)
+    commit = _commit(api, record, folder, manifest, head, _unwanted(remote, published))
     if differences := tree_differences(api, record.repo, commit, published):
         raise HubRefusal(f"commit {commit} is not what was sent ({name_some(differences)}); look at the repository")
     return commit
@@ -125,10 +117,9 @@ def _commit(api: HfApi, record: Record, folder: Path, manifest: Manifest, head: 
     deletions = [CommitOperationDelete(path, is_folder=False) for path in sorted(unwanted)]
     with hub_failures(record.repo):
         for addition in additions:
-            # One at a time: for several large files the client starts threads, which the deadline would not reach. A
-            # .gitignore that main may hold must not leave out files of the round.
+            # One at a time: for several large files the client starts threads, which the deadline would not reach.
             api.preupload_lfs_files(
-                record.repo, [addition], revision=record.branch, free_memory=False, gitignore_content=""
+                record.repo, [addition], revision=record.branch, free_memory=False, gitignore_content=_IGNORE_NOTHING
             )
         done = api.create_commit(
             record.repo,
@@ -146,6 +137,18 @@ def _remote_files(api: HfApi, repo: str, commit: str) -> dict[str, RepoFile]:
     with hub_failures(repo):
         entries = list(api.list_repo_tree(repo, recursive=True, revision=commit))
     return {entry.path: entry for entry in entries if isinstance(entry, RepoFile)}
+
+
+def _differences(remote: Mapping[str, RepoFile], published: Mapping[str, SealedFile]) -> list[str]:
+    return [
+        *(f"{path}: missing on the Hub" for path in sorted(published.keys() - remote.keys())),
+        *(f"{path}: on the Hub but not in the round" for path in sorted(_unwanted(remote, published))),
+        *(
+            f"{path}: other content on the Hub"
+            for path in sorted(published.keys() & remote.keys())
+            if not _same_content(remote[path], published[path])
+        ),
+    ]
 
 
 def _unwanted(remote: Mapping[str, RepoFile], published: Mapping[str, SealedFile]) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -134,7 +135,7 @@ def folder_faults(run_dir: Path, record: Record) -> list[str]:
 def _stage(outbox: Outbox, record: Record, folder: Path) -> Publication:
     snapshot = stage_offline(folder, record.repo, record.branch)
     outbox.put(replace(record, commit=snapshot))
-    detail = f"in the local cache; push it with `nerc-trainer hub sync {outbox.folder.parent}`"
+    detail = f"in the local cache; push it with `{_sync_command(outbox.folder.parent)}`"
     return Publication(record.branch, "offline", snapshot, detail)
 
 
@@ -152,5 +153,9 @@ def _push(run_dir: Path, outbox: Outbox, record: Record, deadline: float, backof
 
 
 def _waiting(run_dir: Path, record: Record, reason: Exception) -> Publication:
-    detail = f"not pushed yet, because {reason}; deliver it later with `nerc-trainer hub sync {run_dir}`"
+    detail = f"not pushed yet, because {reason}; deliver it later with `{_sync_command(run_dir)}`"
     return Publication(record.branch, "waiting", None, detail)
+
+
+def _sync_command(run_dir: Path) -> str:
+    return f"nerc-trainer hub sync {shlex.quote(str(run_dir))}"

@@ -217,8 +217,8 @@ institute:ORG = University of {town} | {surname} Institute | {surname} Institute
     | College of {virtue} and {office}
 long_college:ORG = University of {town} | {surname} Institute for the Study of {office}
     | Academy of {virtue} and {office}
-group:ORG = {party} | Friends of the {plural} | {town} Chamber of Commerce | Teachers of {land} Union
-    | Save the {plural} | League of {nationality} {plural} | {surname} Foundation
+group:ORG = Friends of the {plural} | {town} Chamber of Commerce | Teachers of {land} Union
+    | Save the {plural} | Voice of {nationality} {plural} | {surname} Foundation
 paper:ORG = {town} Courier | {town} Gazette | {town} Herald | Daily {brand} | Evening {town}
     | {nationality} Press Agency
 broadcaster:ORG = Radio {town} | {land} Television | Channel <2-9>

@@ -29,7 +29,7 @@ source = the {agency} | the {party} | {company} | {group} | the {adjective} gove
 campus = {college} | the {institute} | {college}
 press = the {paper} | the {paper} | {broadcaster}
 role = head of the {agency} | a {adjective} lawyer | who runs {company} | a former/JJ minister
-    | an analyst at {company} | the {job} of {city} | a {based} writer/NN | {job} at {campus}
+    | an analyst at {company} | the {job} of {city} | a {based} writer/NN | a professor at {campus}
     | the widow of {person} | who grew up/RP in {city}
 job = mayor | coach | captain | bishop | professor | chairman | director
 aside = {person} declined to comment | {source} denied it | {company} had no/DT comment | {person} disagreed

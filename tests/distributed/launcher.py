@@ -38,10 +38,12 @@ def run(ranks: int, script: list[str], home: Path, timeout: float = 240) -> subp
 def small_recipe(folder: Path, **overrides: Any) -> list[str]:
     """The words of `active` for the tiny recipe on a part of the sample corpus, with its run in ``folder``."""
     corpus = folder.parent / "corpus"
-    corpus.mkdir(exist_ok=True)
-    for split, sentences in (("train", 240), ("dev", 50), ("test", 50)):
-        text = (ROOT / "recipes" / "sample" / f"{split}.conll").read_text(encoding="utf-8")
-        (corpus / f"{split}.conll").write_text("\n\n".join(text.split("\n\n")[:sentences]) + "\n", encoding="utf-8")
+    if not corpus.exists():
+        corpus.mkdir()
+        for split, sentences in (("train", 240), ("dev", 50), ("test", 50)):
+            text = (ROOT / "recipes" / "sample" / f"{split}.conll").read_text(encoding="utf-8")
+            part = "\n\n".join(text.split("\n\n")[:sentences]) + "\n"
+            (corpus / f"{split}.conll").write_text(part, encoding="utf-8")
     settings = {f"data.{split}": corpus / f"{split}.conll" for split in ("train", "dev", "test")}
     settings |= {"run.dir": folder, **overrides}
     return ["active", str(ROOT / "recipes" / "tiny.yaml"), *(f"{key}={value}" for key, value in settings.items())]

@@ -132,8 +132,11 @@ def test_a_refusal_says_what_to_do_and_keeps_the_round(tmp_path: Path, call: str
         assert_delivered_once(server, tmp_path, folder)
 
 
-@pytest.mark.parametrize("served", [False, True])
-@pytest.mark.parametrize("call", ["refs", "create_branch", "LFS part", "commit", "tree after"])
+@pytest.mark.parametrize(
+    ("call", "served"),
+    [("refs", False), ("create_branch", True), ("LFS part", False), ("commit", False), ("commit", True)]
+    + [("tree after", True)],
+)
 def test_a_stalled_hub_holds_nobody_past_the_deadline(tmp_path: Path, call: str, served: bool) -> None:
     folder = make_round(tmp_path)
     with HubServer() as server:

@@ -71,6 +71,7 @@ def test_files_that_main_holds_do_not_get_into_a_round(tmp_path: Path) -> None:
     with HubServer() as server:
         repo = server.create(REPO)
         old = {"README.md": File(b"# Main", is_lfs=False), "old/model.bin": File(b"old", is_lfs=False)}
+        old[".gitignore"] = File(b"*.safetensors\nconfig.json\n", is_lfs=False)
         repo.branches["main"] = repo.add(repo.branches["main"], {**repo.find("main").files, **old}).oid
         assert online(tmp_path, server).publish(folder, BRANCH).state == "pushed"
         assert server.tree(REPO, BRANCH) == contents(folder)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+import transformers
 
 from nerc_trainer.errors import NercError
-from nerc_trainer.recipe import Recipe
+from nerc_trainer.recipe.sections import Recipe
 from nerc_trainer.training.arguments import BATCH_SIZE, step_size, training_arguments
 
 MakeRecipe = Callable[..., Recipe]
@@ -22,8 +24,11 @@ def shared(make_recipe: MakeRecipe, batch_size: int | None = None, micro_batch: 
     """(sentences at a time, accumulation steps)"""
     run = {"dir": make_recipe().run.dir, "batch_size": batch_size}
     training = {} if micro_batch is None else {"per_device_train_batch_size": micro_batch}
-    arguments = training_arguments(make_recipe(run=run, training=training))
-    return arguments.per_device_train_batch_size, arguments.gradient_accumulation_steps
+    with pytest.MonkeyPatch.context() as patch:
+        # The real class would wait for the other ranks to come.
+        patch.setattr(transformers, "TrainingArguments", dict)
+        arguments: Any = training_arguments(make_recipe(run=run, training=training))
+    return arguments["per_device_train_batch_size"], arguments["gradient_accumulation_steps"]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ import yaml
 from nerc_trainer.active.journal import RunJournal
 from nerc_trainer.active.oracle import ExpertLabel
 from nerc_trainer.errors import NercError
-from nerc_trainer.recipe import Recipe
+from nerc_trainer.recipe.sections import Recipe
 
 ROOT = Path(__file__).resolve().parents[2]
 CORPUS = {"train": "a" * 64, "dev": "b" * 64}
@@ -190,7 +190,7 @@ CHILD = """
 import os, signal, sys
 from pathlib import Path
 from nerc_trainer.active.journal import RunJournal
-from nerc_trainer.recipe import Recipe
+from nerc_trainer.recipe.sections import Recipe
 
 recipe = Recipe.model_validate_json(sys.argv[1])
 journal = RunJournal(recipe.run.dir)
@@ -303,7 +303,8 @@ def test_damaged_state_is_named(make_recipe: MakeRecipe) -> None:
         pass
 
 
-# FAILS: RunJournal.history reads history.jsonl with json.loads alone, so damage shows as a traceback that names no file.
+# FAILS: RunJournal.history reads history.jsonl with json.loads alone, so damage shows as a traceback that names no
+# file.
 def test_damaged_history_is_named(make_recipe: MakeRecipe) -> None:
     with opened(make_recipe()) as journal:
         journal.append(RECORD)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from nerc_trainer.active.record import installed_versions, published_record, round_record
-from nerc_trainer.recipe import Recipe
+from nerc_trainer.recipe.sections import Recipe
 
 MakeRecipe = Callable[..., Recipe]
 
