@@ -14,7 +14,7 @@ from nerc_trainer.active.sampler import EntropySamplerCallback
 from nerc_trainer.corpus.encode import EncodedText, PieceDataset, encode_words, flatten_tags
 from nerc_trainer.hub import Publisher
 from nerc_trainer.modeling.build import build_tagger, load_tokenizer, piece_length
-from nerc_trainer.training.arguments import step_size
+from nerc_trainer.training.arguments import step_size, token_budget
 from nerc_trainer.training.trainer import NercTrainer
 from nerc_trainer.training.training_set import TrainingSet
 
@@ -58,7 +58,7 @@ def build_rounds(recipe: Recipe, arguments: TrainingArguments, corpus: Corpus, j
         arguments,
         corpus.labels,
         batch_size=step_size(arguments),
-        token_budget=recipe.active.token_budget,
+        token_budget=token_budget(recipe.active, arguments),
         eval_dataset=splits["dev"],
         callbacks=[sampler],
         processing_class=tokenizer,

@@ -194,8 +194,11 @@ class ActiveSection(Section):
     max_iterations: int = Field(default=15, ge=0, description="Rounds after which the run stops in any case.")
     patience: int = Field(default=1, ge=1, description="Rounds in a row without a gain that stop the run.")
     budget: Budget | None = Field(default=None, description="Limit on the expert's labels; null for none.")
-    token_budget: int = Field(
-        default=2048, ge=1, description="Sub-words in a batch when sentences are scored or evaluated."
+    token_budget: int | None = Field(
+        default=None,
+        ge=1,
+        description="Sub-words in a batch when sentences are scored or evaluated; null for 1,024 on a CPU, which is as "
+        "fast as more and keeps memory small, and 16,384 on a GPU.",
     )
 
     @model_validator(mode="after")

@@ -10,7 +10,7 @@ from nerc_trainer.errors import NercError
 if TYPE_CHECKING:
     from transformers import TrainingArguments
 
-    from nerc_trainer.recipe.sections import Recipe
+    from nerc_trainer.recipe.sections import ActiveSection, Recipe
 
 BATCH_SIZE = 16  # sentences per optimizer step where the recipe says nothing
 
@@ -44,6 +44,11 @@ def training_arguments(recipe: Recipe) -> TrainingArguments:
         remove_unused_columns=False,
         **given,
     )
+
+
+def token_budget(active: ActiveSection, arguments: TrainingArguments) -> int:
+    """Sub-words in a batch when scoring and evaluating, on the device that the run has."""
+    return active.token_budget or (1_024 if arguments.device.type == "cpu" else 16_384)
 
 
 def step_size(arguments: TrainingArguments) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import transformers
+from transformers import training_args
 
 from nerc_trainer.errors import NercError
 from nerc_trainer.recipe.sections import Recipe
@@ -26,7 +26,7 @@ def shared(make_recipe: MakeRecipe, batch_size: int | None = None, micro_batch: 
     training = {} if micro_batch is None else {"per_device_train_batch_size": micro_batch}
     with pytest.MonkeyPatch.context() as patch:
         # The real class would wait for the other ranks to come.
-        patch.setattr(transformers, "TrainingArguments", dict)
+        patch.setattr(training_args, "TrainingArguments", dict)
         arguments: Any = training_arguments(make_recipe(run=run, training=training))
     return arguments["per_device_train_batch_size"], arguments["gradient_accumulation_steps"]
 
@@ -95,8 +95,6 @@ def test_without_batch_size_the_training_section_means_what_it_means_to_trainer(
     assert step_size(arguments) == 18
 
 
-# FAILS: without run.batch_size and training.per_device_train_batch_size, _share writes over the recipe's
-# gradient_accumulation_steps, a key that load_recipe accepts.
 def test_accumulation_steps_alone_are_kept(make_recipe: MakeRecipe) -> None:
     assert training_arguments(make_recipe(training={"gradient_accumulation_steps": 4})).gradient_accumulation_steps == 4
 

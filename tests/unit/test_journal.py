@@ -140,12 +140,36 @@ def test_rounds_do_not_mix(make_recipe: MakeRecipe) -> None:
 
 def test_history_grows_line_by_line(make_recipe: MakeRecipe) -> None:
     recipe = make_recipe()
-    rows = [{"round": number, "f1": number / 10, "note": "é\u2028"} for number in range(3)]
+    rows = [{"round": number, "f1": number / 10, "note": "é"} for number in range(3)]
     with opened(recipe) as journal:
         for number, row in enumerate(rows):
             assert journal.append(row) == rows[: number + 1]
     with opened(recipe) as journal:
         assert journal.history() == rows
+
+
+# FAILS: RunJournal.history and RunJournal.labels split their files with str.splitlines, which also splits at U+2028,
+# U+2029 and U+0085; json.dumps(ensure_ascii=False) writes those as they are.
+def test_line_separators_inside_ids_do_not_split_lines(make_recipe: MakeRecipe) -> None:
+    with opened(make_recipe()) as journal:
+        row = {"round": 0, "ids": ["s\u2028\u0085"]}
+        journal.append(row)
+        assert journal.history() == [row]
+        label = ExpertLabel(id="s\u2028\u0085", ner_tags=["O"], annotator="truth")
+        journal.write_labels(0, [label])
+        assert journal.labels(0) == [label]
+
+
+def test_newest_model_is_that_of_the_last_trained_round(make_recipe: MakeRecipe) -> None:
+    with opened(make_recipe()) as journal:
+        assert journal.newest_model(3) is None
+        train(journal, 0)
+        journal.seal(0, RECORD)
+        train(journal, 1)
+        assert journal.newest_model(0) == journal.model_folder(0)
+        assert journal.newest_model(1) == journal.newest_model(3) == journal.model_folder(1)
+        journal.begin_model(2)
+        assert journal.newest_model(2) == journal.model_folder(1)
 
 
 def test_half_written_model_is_not_taken_for_a_trained_one(make_recipe: MakeRecipe) -> None:
@@ -154,7 +178,7 @@ def test_half_written_model_is_not_taken_for_a_trained_one(make_recipe: MakeReci
         folder = journal.begin_model(0)
         (folder / "model.safetensors").write_bytes(b"wei")
     with opened(recipe) as journal:
-        assert journal.model_folder(0) is None
+        assert journal.newest_model(0) is None
         assert journal.trained(0) is None
         again = journal.begin_model(0)
         assert list(again.iterdir()) == []
@@ -166,7 +190,6 @@ def test_model_whose_folder_was_not_renamed_yet_is_not_taken_for_a_trained_one(m
     with opened(recipe) as journal:
         train(journal, 0)
         folder = journal.model_folder(0)
-        assert folder is not None
         folder.rename(folder.with_name("model.partial"))
         assert journal.trained(0) is None
         train(journal, 0)
@@ -230,7 +253,7 @@ def test_a_run_is_held_by_one_process_until_that_is_killed(make_recipe: MakeReci
         process.wait()
         with opened(recipe) as journal:
             assert known(journal) == ["selected"]
-            assert journal.model_folder(0) is None
+            assert journal.newest_model(0) is None
 
 
 def test_a_closed_run_can_be_opened_again(make_recipe: MakeRecipe) -> None:

@@ -1,0 +1,37 @@
+#!/usr/bin/env python3
+"""Measures what the project promises, and prints and writes the figures.
+
+    python tests/benchmarks/run.py [--only NAME] [--quick] --json FILE
+
+FILE gets {NAME: {figure: value}}. --quick takes smaller inputs and one seed: it shows that a benchmark runs, no more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+NAMES = ("scoring", "rounds")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=NAMES, help="one benchmark instead of all")
+    parser.add_argument("--quick", action="store_true", help="smaller inputs, one seed")
+    parser.add_argument("--json", type=Path, required=True, help="file to write the figures to")
+    options = parser.parse_args()
+    figures = {}
+    for name in [options.only] if options.only else NAMES:
+        figures[name] = importlib.import_module(f"measure_{name}").measure(options.quick)
+        for figure, value in figures[name].items():
+            print(f"{name}: {figure} = {value}", flush=True)
+        options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
