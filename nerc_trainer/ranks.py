@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import sys
 import threading
 import time
@@ -12,6 +13,8 @@ from typing import TypeVar
 from nerc_trainer.errors import NercError
 
 Result = TypeVar("Result")
+M_MMAP_THRESHOLD = -3  # of mallopt in glibc's malloc.h
+LARGE_BUFFER = 1 << 20  # bytes
 
 
 def prepare_environment() -> None:
@@ -32,6 +35,21 @@ def _end_with_launcher(launcher: int) -> None:
     while os.getppid() == launcher:
         time.sleep(0.5)
     os._exit(1)
+
+
+def settle_cpu(threads: int) -> None:
+    """On a machine without a GPU: fix the threads of this rank, and give large buffers back when they are freed.
+
+    The order in which threads add up a sum shows in its last bit, and training makes other choices out of last bits.
+    glibc keeps buffers of up to 32 MB once it has seen them freed; batches of many shapes then leave holes as large.
+    """
+    import ctypes
+
+    import torch
+
+    torch.set_num_threads(threads)
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE_BUFFER)
 
 
 def on_main(function: Callable[[], Result]) -> Result:

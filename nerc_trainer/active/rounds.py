@@ -17,10 +17,9 @@ from nerc_trainer.active.journal import RunJournal
 from nerc_trainer.active.record import installed_versions, published_record, round_record
 from nerc_trainer.active.stopping import stop_reason
 from nerc_trainer.files import write_json, write_text
-from nerc_trainer.ranks import on_main, prepare_environment
+from nerc_trainer.ranks import on_main, prepare_environment, settle_cpu
 
 if TYPE_CHECKING:
-    from transformers import TrainingArguments
 
     from nerc_trainer.active.sampler import EntropySamplerCallback
     from nerc_trainer.corpus.encode import PieceDataset
@@ -192,7 +191,8 @@ def run_recipe(recipe: Recipe) -> None:
 
     _quiet_libraries()
     arguments = training_arguments(recipe)
-    _settle_device(arguments, recipe.run.cpu_threads)
+    if arguments.device.type == "cpu":
+        settle_cpu(recipe.run.cpu_threads)
     with PartialState().main_process_first():
         corpus = load_corpus(recipe.data, recipe.annotation.labels)
     journal = RunJournal(recipe.run.dir)
@@ -218,17 +218,6 @@ def run_recipe(recipe: Recipe) -> None:
         journal.close()
     # Without an orderly end of the process group some runs abort at exit; after an error it would wait for the others.
     PartialState().destroy_process_group()
-
-
-def _settle_device(arguments: TrainingArguments, cpu_threads: int) -> None:
-    """Join the ranks, and on CPU fix the threads of each.
-
-    The order in which threads add up a sum shows in its last bit, and training makes other choices out of last bits.
-    """
-    import torch
-
-    if arguments.device.type == "cpu":
-        torch.set_num_threads(cpu_threads)
 
 
 def _quiet_libraries() -> None:

@@ -202,7 +202,7 @@ class NercTrainer(Trainer):
     ) -> None:
         """Run the model over this rank's batches and hand each batch's word logits [B, W, L] to ``keep``."""
         rank, ranks = self.args.process_index, self.args.world_size
-        batches = length_batches(dataset.lengths, self.token_budget)[::-1]
+        batches = length_batches(dataset.lengths, self.token_budget)
         mine = batches[rank::ranks]
         # Sharded models (FSDP) gather weights in every forward pass, so all ranks must make the same number of them.
         idle = -(-len(batches) // ranks) - len(mine) if self.is_fsdp_enabled else 0

@@ -24,17 +24,17 @@ def _score(count: int) -> dict[str, Any]:
     import time
 
     import numpy as np
-    import torch
     from transformers import TrainingArguments
 
     from nerc_trainer.corpus.encode import PieceDataset, encode_words
     from nerc_trainer.corpus.labels import LabelSet
     from nerc_trainer.modeling.build import build_tagger, load_tokenizer
+    from nerc_trainer.ranks import settle_cpu
     from nerc_trainer.recipe.load import load_recipe
     from nerc_trainer.training.arguments import token_budget
     from nerc_trainer.training.trainer import NercTrainer
 
-    torch.set_num_threads(1)
+    settle_cpu(threads=1)
     sys.path.insert(0, str(ROOT / "recipes" / "sample"))
     from make_corpus import generate
 
@@ -46,7 +46,9 @@ def _score(count: int) -> dict[str, Any]:
     pool = PieceDataset(text, np.arange(count))
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(output_dir=folder, use_cpu=True, report_to="none", disable_tqdm=True)
-        trainer = NercTrainer(model, arguments, labels, batch_size=16, token_budget=token_budget(recipe.active, arguments))
+        trainer = NercTrainer(
+            model, arguments, labels, batch_size=16, token_budget=token_budget(recipe.active, arguments)
+        )
         sum(float(weights.sum()) for weights in model.parameters())  # they are read from disk when first touched
         before = _resident("VmRSS")
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak starts again from here
