@@ -11,9 +11,9 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
@@ -24,6 +24,10 @@ from nerc_trainer.recipe.sections import changed_keys, dump_recipe
 
 if TYPE_CHECKING:
     from nerc_trainer.recipe.sections import Recipe
+
+
+Row = TypeVar("Row")
+WAY_OUT = "restore it from a copy, or begin again with another run.dir"
 
 
 class RunJournal:
@@ -75,7 +79,11 @@ class RunJournal:
             self._lock.close()
 
     def _check_same(self, recipe: Recipe, fingerprints: Mapping[str, str], state: Mapping[str, Any]) -> None:
-        before = yaml.safe_load((self.run_dir / "recipe.resolved.yaml").read_text(encoding="utf-8"))
+        path = self.run_dir / "recipe.resolved.yaml"
+        try:
+            before = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, yaml.YAMLError) as error:
+            raise NercError(f"{path}: missing or damaged; {WAY_OUT}") from error
         changes = changed_keys(before, recipe.model_dump(mode="json"))
         changes += [
             f"corpus {split}: {state['corpus'].get(split, 'none')[:12]} -> {fingerprints.get(split, 'none')[:12]}"
@@ -102,10 +110,7 @@ class RunJournal:
 
     def history(self) -> list[dict[str, Any]]:
         """The lines of the rounds that are over: saved and handed to publishing."""
-        path = self.run_dir / "history.jsonl"
-        if not path.exists():
-            return []
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        return _read_rows(self.run_dir / "history.jsonl", lambda row: row) or []
 
     def append(self, record: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Add a round's line to history.jsonl, in one step, and return all lines."""
@@ -129,10 +134,7 @@ class RunJournal:
 
     def labels(self, number: int) -> list[ExpertLabel] | None:
         """What the expert has answered in a round; None before the answers are in."""
-        path = self._round(number) / "labels.jsonl"
-        if not path.exists():
-            return None
-        return [ExpertLabel(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+        return _read_rows(self._round(number) / "labels.jsonl", lambda row: ExpertLabel(**row))
 
     def write_labels(self, number: int, labels: Sequence[ExpertLabel]) -> None:
         text = "".join(json.dumps(label.as_row(), ensure_ascii=False) + "\n" for label in labels)
@@ -196,4 +198,18 @@ class RunJournal:
         try:
             return json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
-            raise NercError(f"{path}: damaged ({error}); restore it or begin again with another run.dir") from error
+            raise NercError(f"{path}: damaged ({error}); {WAY_OUT}") from error
+
+
+def _read_rows(path: Path, convert: Callable[[dict[str, Any]], Row]) -> list[Row] | None:
+    """The rows of a JSON Lines file, None if there is no such file."""
+    if not path.exists():
+        return None
+    rows = []
+    # Not splitlines: JSON leaves line separators of Unicode unescaped inside strings.
+    for number, line in enumerate(path.read_text(encoding="utf-8").rstrip("\n").split("\n"), start=1):
+        try:
+            rows.append(convert(json.loads(line)))
+        except (ValueError, TypeError) as error:
+            raise NercError(f"{path}, line {number}: damaged ({error}); {WAY_OUT}") from error
+    return rows

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nerc_trainer.costs import expert_dollars
@@ -80,7 +81,7 @@ def published_record(
         "branch": record["branch"],
         "round": record["round"],
         "recipe_name": recipe.run.name,
-        "encoder": recipe.model.encoder,
+        "encoder": _public_name(recipe.model.encoder),
         "encoder_revision": recipe.model.revision,
         "strategy": recipe.active.strategy,
         "seed": recipe.run.seed,
@@ -95,6 +96,11 @@ def published_record(
         "versions": dict(versions),
         "history": history,
     }
+
+
+def _public_name(encoder: str) -> str:
+    """A Hub id or package as it is, a folder of this machine by its last part alone."""
+    return Path(encoder).name if Path(encoder).is_absolute() or Path(encoder).is_dir() else encoder
 
 
 def installed_versions() -> dict[str, str]:

@@ -20,7 +20,6 @@ from nerc_trainer.files import write_json, write_text
 from nerc_trainer.ranks import on_main, prepare_environment, settle_cpu
 
 if TYPE_CHECKING:
-
     from nerc_trainer.active.sampler import EntropySamplerCallback
     from nerc_trainer.corpus.encode import PieceDataset
     from nerc_trainer.hub import Publication, Publisher

@@ -13,6 +13,7 @@ from nerc_trainer.active.journal import RunJournal
 from nerc_trainer.active.oracle import ExpertLabel, Oracle
 from nerc_trainer.corpus.encode import PieceDataset
 from nerc_trainer.costs import budget_left
+from nerc_trainer.errors import NercError
 from nerc_trainer.ranks import on_main
 from nerc_trainer.training.callbacks import RoundCallback
 from nerc_trainer.training.training_set import TrainingSet
@@ -72,8 +73,10 @@ class EntropySamplerCallback(RoundCallback):
         else:
             priorities = trainer.uncertainty(PieceDataset(self.training_set.text, pool))
         count = round(self._active.initial_expert * len(pool)) if initial else self._active.query_size
-        order = strategies.top(priorities, ids, max(count, 1))
-        chosen = order[: affordable(self.training_set.words[pool[order]], *self._left())]
+        order = strategies.top(priorities, ids, len(pool))
+        chosen = order[affordable(self.training_set.words[pool[order]], max(count, 1), *self._left())]
+        if initial and not len(chosen):
+            raise NercError("active.budget: has no room for a single sentence of data.train; raise it")
         return {
             "strategy": "random" if initial else self._active.strategy,
             "ids": [ids[index] for index in chosen],
@@ -93,7 +96,19 @@ class EntropySamplerCallback(RoundCallback):
         return labels
 
 
-def affordable(words: np.ndarray, sentences_left: float, words_left: float) -> int:
-    """How many of the sentences, in their order, fit the budget: ``words`` [n] of each sentence."""
-    fits = (np.cumsum(words) <= words_left) & (np.arange(1, len(words) + 1) <= sentences_left)
-    return int(fits.sum())
+def affordable(words: np.ndarray, count: int, sentences_left: float, words_left: float) -> np.ndarray:
+    """Positions of the first ``count`` sentences that fit the budget; one too long for what is left is passed over.
+
+    ``words`` [n] holds the words of each sentence, the most wanted first.
+    """
+    count = int(min(count, sentences_left, len(words)))
+    if words_left == float("inf"):
+        return np.arange(count)
+    chosen: list[int] = []
+    for position, length in enumerate(words):
+        if len(chosen) == count:
+            break
+        if length <= words_left:
+            chosen.append(position)
+            words_left -= length
+    return np.array(chosen, dtype=np.int64)

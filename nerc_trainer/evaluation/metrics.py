@@ -38,7 +38,9 @@ def entity_scores(predictions: Tags, references: Tags) -> dict[str, Any]:
     from seqeval.metrics import accuracy_score, classification_report
 
     predicted, truth = [list(tags) for tags in predictions], [list(tags) for tags in references]
-    report = classification_report(truth, predicted, output_dict=True, zero_division=0)
+    report: dict[str, dict[str, float]] = {}
+    if any(tag != "O" for tags in (*truth, *predicted) for tag in tags):  # seqeval averages over no type otherwise
+        report = classification_report(truth, predicted, output_dict=True, zero_division=0)
     overall = report.pop("micro avg", {"precision": 0.0, "recall": 0.0, "f1-score": 0.0})
     return {
         **_row(overall),

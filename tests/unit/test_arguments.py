@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from transformers import training_args
+import transformers
 
 from nerc_trainer.errors import NercError
 from nerc_trainer.recipe.sections import Recipe
@@ -26,7 +26,7 @@ def shared(make_recipe: MakeRecipe, batch_size: int | None = None, micro_batch: 
     training = {} if micro_batch is None else {"per_device_train_batch_size": micro_batch}
     with pytest.MonkeyPatch.context() as patch:
         # The real class would wait for the other ranks to come.
-        patch.setattr(training_args, "TrainingArguments", dict)
+        patch.setattr(transformers, "TrainingArguments", dict)
         arguments: Any = training_arguments(make_recipe(run=run, training=training))
     return arguments["per_device_train_batch_size"], arguments["gradient_accumulation_steps"]
 

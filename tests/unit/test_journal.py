@@ -148,8 +148,6 @@ def test_history_grows_line_by_line(make_recipe: MakeRecipe) -> None:
         assert journal.history() == rows
 
 
-# FAILS: RunJournal.history and RunJournal.labels split their files with str.splitlines, which also splits at U+2028,
-# U+2029 and U+0085; json.dumps(ensure_ascii=False) writes those as they are.
 def test_line_separators_inside_ids_do_not_split_lines(make_recipe: MakeRecipe) -> None:
     with opened(make_recipe()) as journal:
         row = {"round": 0, "ids": ["s\u2028\u0085"]}
@@ -326,8 +324,6 @@ def test_damaged_state_is_named(make_recipe: MakeRecipe) -> None:
         pass
 
 
-# FAILS: RunJournal.history reads history.jsonl with json.loads alone, so damage shows as a traceback that names no
-# file.
 def test_damaged_history_is_named(make_recipe: MakeRecipe) -> None:
     with opened(make_recipe()) as journal:
         journal.append(RECORD)
@@ -336,8 +332,6 @@ def test_damaged_history_is_named(make_recipe: MakeRecipe) -> None:
             journal.history()
 
 
-# FAILS: RunJournal.labels reads labels.jsonl with json.loads and ExpertLabel(**row) alone, so damage shows as a
-# traceback that names no file.
 @pytest.mark.parametrize("content", ['{"id": "s1", "ner', '{"id": "s1"}\n'])
 def test_damaged_labels_are_named(make_recipe: MakeRecipe, content: str) -> None:
     with opened(make_recipe()) as journal:
@@ -347,7 +341,6 @@ def test_damaged_labels_are_named(make_recipe: MakeRecipe, content: str) -> None
             journal.labels(0)
 
 
-# FAILS: RunJournal._check_same opens recipe.resolved.yaml without a word for its absence or damage.
 @pytest.mark.parametrize("content", [None, "run: {name: ["])
 def test_damaged_resolved_recipe_is_named(make_recipe: MakeRecipe, content: str | None) -> None:
     recipe = make_recipe()

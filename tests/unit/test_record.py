@@ -131,8 +131,6 @@ def test_publication_of_earlier_rounds_does_not_show(make_recipe: MakeRecipe) ->
     assert published(recipe, [first, second]) == published(recipe, [handed_on, second])
 
 
-# FAILS: published_record copies recipe.model.encoder, which load_recipe makes an absolute path for a local folder, so
-# round.json on the Hub names folders of the machine.
 def test_no_folder_of_the_machine_is_published(make_recipe: MakeRecipe, tmp_path: Path) -> None:
     encoder = tmp_path / "encoders" / "tiny"
     encoder.mkdir(parents=True)
