@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from typing import Any
 
 import pytest
-import transformers
 
 from nerc_trainer.errors import NercError
 from nerc_trainer.recipe.sections import Recipe
-from nerc_trainer.training.arguments import BATCH_SIZE, step_size, training_arguments
+from nerc_trainer.training.arguments import BATCH_SIZE, _share, step_size, training_arguments
 
 MakeRecipe = Callable[..., Recipe]
 
@@ -21,14 +20,9 @@ def _one_rank(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def shared(make_recipe: MakeRecipe, batch_size: int | None = None, micro_batch: int | None = None) -> tuple[int, int]:
-    """(sentences at a time, accumulation steps)"""
-    run = {"dir": make_recipe().run.dir, "batch_size": batch_size}
-    training = {} if micro_batch is None else {"per_device_train_batch_size": micro_batch}
-    with pytest.MonkeyPatch.context() as patch:
-        # The real class would wait for the other ranks to come.
-        patch.setattr(transformers, "TrainingArguments", dict)
-        arguments: Any = training_arguments(make_recipe(run=run, training=training))
-    return arguments["per_device_train_batch_size"], arguments["gradient_accumulation_steps"]
+    """(sentences at a time, accumulation steps) on WORLD_SIZE ranks; TrainingArguments would wait for them to come."""
+    share = _share(batch_size or BATCH_SIZE, micro_batch, int(os.environ.get("WORLD_SIZE", "1")))
+    return share["per_device_train_batch_size"], share["gradient_accumulation_steps"]
 
 
 @pytest.mark.parametrize(
