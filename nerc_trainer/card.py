@@ -33,7 +33,7 @@ def render_card(record: Mapping[str, Any]) -> str:
 def _front_matter(record: Mapping[str, Any]) -> str:
     from huggingface_hub import ModelCardData
 
-    from nerc_trainer.recipe.sections import is_hub_id
+    from nerc_trainer.recipe.section import is_hub_id
 
     card = ModelCardData(
         library_name="transformers",

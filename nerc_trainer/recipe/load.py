@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from nerc_trainer.errors import NercError
 from nerc_trainer.recipe.errors import plain_message, suggestion, unknown_key_message
-from nerc_trainer.recipe.paths import resolve_paths
+from nerc_trainer.recipe.paths import resolve_paths, resolve_prompts
 from nerc_trainer.recipe.sections import Recipe, flow_yaml
 from nerc_trainer.recipe.shipped import find_recipe, shipped_recipes, shown_path
 from nerc_trainer.recipe.training import argument_types, check_training
@@ -190,6 +190,7 @@ def _leaves(values: dict[str, Any], parent: Key = ()) -> Iterator[tuple[Key, dic
 
 
 def _resolve_paths(draft: _Draft) -> list[str]:
+    resolve_prompts(draft.values, lambda key: draft.source(key).folder)
     problems = resolve_paths(draft.values, lambda key: draft.source(key).folder)
     return [draft.line(key, draft.values[key[0]][key[1]], problem) for key, problem in problems.items()]
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from nerc_trainer.recipe.sections import is_hub_id
+from nerc_trainer.recipe.section import is_hub_id
 
 _PACKAGE_PREFIX = "package:"
 _FOLDER_KEYS = ("dataset", "encoder")
@@ -17,7 +17,7 @@ def path_keys(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if isinstance(data, dict):
         keys = ["dataset"] if data.get("dataset") is not None else ["train", "dev", "test"]
         yield from (("data", key) for key in keys if isinstance(data.get(key), str))
-    for section, key in (("annotation", "labels"), ("model", "encoder")):
+    for section, key in (("annotation", "labels"), ("annotation", "known_replies"), ("model", "encoder")):
         said = values.get(section)
         text = said.get(key) if isinstance(said, dict) else None
         if isinstance(text, str) and not text.startswith(_PACKAGE_PREFIX):
@@ -63,3 +63,23 @@ def resolve_paths(
         elif not is_hub_id(text):
             problems[section, key] = f"no such folder, and not a name on the Hub (owner/name); tried {tried}"
     return problems
+
+
+def resolve_prompts(values: dict[str, Any], folder_of: Callable[[tuple[str, str]], Path | None]) -> None:
+    """Make the prompt files that the nested `values` of a recipe name absolute, in place; other names are shipped ones.
+
+    Args:
+        values: a recipe's sections.
+        folder_of: folder of the recipe that states a key; None for the command line.
+    """
+
+    def resolved(section: str, key: str, text: Any) -> Any:
+        found = find_path(key, text, folder_of((section, key)))[0] if isinstance(text, str) else None
+        return text if found is None else str(found)
+
+    for section, key in (("annotation", "prompt"), ("annotation", "fallback_prompt"), ("sweep", "prompts")):
+        said = values.get(section)
+        if isinstance(said, dict) and isinstance(said.get(key), list):
+            said[key] = [resolved(section, key, text) for text in said[key]]
+        elif isinstance(said, dict) and said.get(key) is not None:
+            said[key] = resolved(section, key, said[key])

@@ -4,27 +4,18 @@
 """
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from nerc_trainer.recipe.annotation import AnnotationSection, SweepSection
+from nerc_trainer.recipe.section import Section, is_hub_id, refuse
+
 COLUMN_NAMES = ("tokens", "pos_tags", "chunk_tags", "ner_tags", "_")
-
-
-def _refuse(key: str, reason: str) -> PydanticCustomError:
-    """The error of a rule that several keys of a section share, laid at the door of `key`."""
-    return PydanticCustomError("recipe_rule", "{reason}", {"key": key, "reason": reason})
-
-
-class Section(BaseModel):
-    """A part of a recipe: unknown keys are errors, numbers are finite, and nothing changes after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class RunSection(Section):
@@ -118,16 +109,8 @@ class DataSection(Section):
     def _data_set_keys_need_a_data_set(self) -> "DataSection":
         for key in ("revision", "config"):
             if self.dataset is None and getattr(self, key) is not None:
-                raise _refuse(key, "only a data set has one; name it in data.dataset or remove this key")
+                raise refuse(key, "only a data set has one; name it in data.dataset or remove this key")
         return self
-
-
-class AnnotationSection(Section):
-    """Labels from a large language model."""
-
-    labels: Path | None = Field(
-        default=None, description="JSON Lines file with the LLM's labels of the training sentences; null for none."
-    )
 
 
 class ModelSection(Section):
@@ -168,7 +151,7 @@ class Budget(Section):
         given = [key for key in type(self).model_fields if getattr(self, key) is not None]
         if len(given) != 1:
             key = given[-1] if given else "sentences"
-            raise _refuse(key, "give exactly one of sentences, words and dollars, and set the others to null")
+            raise refuse(key, "give exactly one of sentences, words and dollars, and set the others to null")
         return self
 
 
@@ -204,7 +187,7 @@ class ActiveSection(Section):
     @model_validator(mode="after")
     def _iterations_are_in_order(self) -> "ActiveSection":
         if self.min_iterations > self.max_iterations:
-            raise _refuse("min_iterations", f"more than active.max_iterations, which is {self.max_iterations}")
+            raise refuse("min_iterations", f"more than active.max_iterations, which is {self.max_iterations}")
         return self
 
 
@@ -235,7 +218,7 @@ class HubSection(Section):
     @model_validator(mode="after")
     def _publishing_needs_a_repo(self) -> "HubSection":
         if self.mode != "off" and self.repo is None:
-            raise _refuse("repo", f"needed because hub.mode is {self.mode}; give owner/name or set hub.mode to off")
+            raise refuse("repo", f"needed because hub.mode is {self.mode}; give owner/name or set hub.mode to off")
         return self
 
 
@@ -254,6 +237,7 @@ class Recipe(Section):
     run: RunSection = Field(default_factory=RunSection, description="Where the run lives and what makes it repeatable.")
     data: DataSection = Field(description="The corpus.")
     annotation: AnnotationSection = Field(default_factory=AnnotationSection, description="Labels from an LLM.")
+    sweep: SweepSection = Field(default_factory=SweepSection, description="Prompts and models that are compared.")
     model: ModelSection = Field(description="The encoder and the head that tags its words.")
     training: dict[str, Any] = Field(
         default_factory=dict, description="Arguments of transformers.TrainingArguments, under their own names."
@@ -261,13 +245,6 @@ class Recipe(Section):
     active: ActiveSection = Field(default_factory=ActiveSection, description="The rounds of active learning.")
     hub: HubSection = Field(default_factory=HubSection, description="Where each round is published.")
     costs: CostsSection = Field(default_factory=CostsSection, description="What an expert's label costs.")
-
-
-def is_hub_id(text: str, owner_needed: bool = False) -> bool:
-    """Whether `text` can name a repository on the Hub: owner/name, or name alone unless the owner is needed."""
-    parts = text.split("/")
-    well_formed = all(re.fullmatch(r"[A-Za-z0-9_]([A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?", part) for part in parts)
-    return well_formed and len(parts) in ((2,) if owner_needed else (1, 2)) and "--" not in text and ".." not in text
 
 
 def dump_recipe(recipe: Recipe) -> str:

@@ -17,7 +17,8 @@ from pydantic import ValidationError
 from nerc_trainer.errors import NercError
 from nerc_trainer.recipe.copy import copy_recipe
 from nerc_trainer.recipe.load import load_recipe
-from nerc_trainer.recipe.sections import Recipe, changed_keys, dump_recipe, is_hub_id, recipe_json_schema
+from nerc_trainer.recipe.section import is_hub_id
+from nerc_trainer.recipe.sections import Recipe, changed_keys, dump_recipe, recipe_json_schema
 from nerc_trainer.recipe.shipped import describe_recipe, find_recipe, recipes_folder, shipped_recipes
 from nerc_trainer.recipe.yaml_text import read_yaml
 

@@ -1,0 +1,24 @@
+"""What every section of a recipe has in common."""
+
+import re
+
+from pydantic import BaseModel, ConfigDict
+from pydantic_core import PydanticCustomError
+
+
+class Section(BaseModel):
+    """A part of a recipe: unknown keys are errors, numbers are finite, and nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def refuse(key: str, reason: str) -> PydanticCustomError:
+    """The error of a rule that several keys of a section share, laid at the door of `key`."""
+    return PydanticCustomError("recipe_rule", "{reason}", {"key": key, "reason": reason})
+
+
+def is_hub_id(text: str, owner_needed: bool = False) -> bool:
+    """Whether `text` can name a repository on the Hub: owner/name, or name alone unless the owner is needed."""
+    parts = text.split("/")
+    well_formed = all(re.fullmatch(r"[A-Za-z0-9_]([A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?", part) for part in parts)
+    return well_formed and len(parts) in ((2,) if owner_needed else (1, 2)) and "--" not in text and ".." not in text
