@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult
 
+# Training labels the first sub-word of each word; the tags of the others mean nothing.
+AGGREGATION = "first"
+
 _TEMPLATE = Path(__file__).with_name("card.md.jinja")
 _METRICS = {"f1": "Entity F1", "precision": "Entity precision", "recall": "Entity recall", "accuracy": "Word accuracy"}
 _SPLITS = {"dev": "validation", "test": "test"}
@@ -27,7 +30,7 @@ def render_card(record: Mapping[str, Any]) -> str:
     )
     environment.filters.update(cell=_cell, score=_score, code=_code)
     template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
-    return template.render(front_matter=_front_matter(record), **record)
+    return template.render(front_matter=_front_matter(record), aggregation=AGGREGATION, **record)
 
 
 def _front_matter(record: Mapping[str, Any]) -> str:

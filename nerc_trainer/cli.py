@@ -1,8 +1,10 @@
 """The command line: `nerc-trainer VERB ...`. Everything heavy is imported by the verb that needs it."""
 
 import errno
+import json
 import os
 import sys
+import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -56,7 +58,15 @@ def _report(failure: Exception) -> int:
     if not shared_by_all_ranks or os.environ.get("LOCAL_RANK", os.environ.get("RANK", "0")) == "0":
         for line in message.splitlines():
             click.echo(f"error: {line}", err=True)
+    _tell_launcher(message)
     return status
+
+
+def _tell_launcher(message: str) -> None:
+    """Leave the message where torch's launcher looks for it, which then ends its own long report with it."""
+    if path := os.environ.get("TORCHELASTIC_ERROR_FILE"):
+        reply = {"message": f"error: {message}", "timestamp": int(time.time())}
+        Path(path).write_text(json.dumps(reply), encoding="utf-8")
 
 
 def _examples(*lines: str) -> str:
@@ -174,8 +184,6 @@ def recipes_validate(files: tuple[str, ...]) -> None:
 @recipes.command("schema", epilog=_examples("nerc-trainer recipes schema > recipe.schema.json"))
 def recipes_schema() -> None:
     """Print the JSON schema of recipes, for completion and checks in an editor."""
-    import json
-
     from nerc_trainer.recipe.sections import recipe_json_schema
 
     click.echo(json.dumps(recipe_json_schema(), indent=2))

@@ -52,6 +52,13 @@ def settle_cpu(threads: int) -> None:
         ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE_BUFFER)
 
 
+def main_first(function: Callable[[], Result]) -> Result:
+    """Run ``function`` on every rank, on rank 0 before the others, which find its caches; its error stops them all."""
+    results: list[Result] = []
+    on_main(lambda: results.append(function()))
+    return results[0] if results else function()
+
+
 def on_main(function: Callable[[], Result]) -> Result:
     """Run ``function`` on rank 0 alone and return its result on every rank; its error is raised on every rank."""
     import torch

@@ -7,6 +7,8 @@ from typing import Any
 
 from accelerate import PartialState
 
+from nerc_trainer.card import AGGREGATION
+
 
 def say(line: str) -> None:
     """Print one line, once however many ranks there are."""
@@ -14,16 +16,19 @@ def say(line: str) -> None:
         print(line, flush=True)
 
 
-def show_loading(repo: str, branch: str, mode: str, endpoint: str | None) -> None:
-    """The lines of Python that load a round from its revision."""
+def show_loading(
+    repo_or_folder: str, branch: str | None = None, mode: str = "online", endpoint: str | None = None
+) -> None:
+    """The lines of Python that load a round from its revision, or from its folder where there is no branch."""
     settings = [
         *(["HF_HUB_OFFLINE=1"] if mode == "offline" else []),
         *([f"HF_ENDPOINT={endpoint}"] if endpoint else []),
     ]
     where = f" (with {' '.join(settings)} in the environment)" if settings else ""
-    say(f"\nTo load {branch}{where}:\n")
+    revision = f'revision="{branch}", ' if branch else ""
+    say(f"\nTo load {branch or repo_or_folder}{where}:\n")
     say("  from transformers import pipeline")
-    say(f'  tagger = pipeline("ner", "{repo}", revision="{branch}", aggregation_strategy="first")')
+    say(f'  tagger = pipeline("ner", "{repo_or_folder}", {revision}aggregation_strategy="{AGGREGATION}")')
     say('  print(tagger("Ilse Marrow scored twice for Harvell in Norland ."))\n')
 
 

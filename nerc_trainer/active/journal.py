@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
@@ -20,6 +21,7 @@ import yaml
 from nerc_trainer.active.oracle import ExpertLabel
 from nerc_trainer.errors import NercError
 from nerc_trainer.files import sync_folder, write_json, write_text
+from nerc_trainer.hub.seal import check_seal
 from nerc_trainer.recipe.sections import changed_keys, dump_recipe
 
 if TYPE_CHECKING:
@@ -28,6 +30,11 @@ if TYPE_CHECKING:
 
 Row = TypeVar("Row")
 WAY_OUT = "restore it from a copy, or begin again with another run.dir"
+# What may be said otherwise when a run carries on: it changes no figure, or the fingerprints of the corpus cover it.
+_FREE_KEYS = (
+    *("run.dir", "run.name", "data.train", "data.dev", "data.test", "annotation.*", "sweep.*"),
+    *("hub.deadline_seconds", "hub.endpoint", "training.logging_*", "training.report_to", "training.disable_tqdm"),
+)
 
 
 class RunJournal:
@@ -38,10 +45,12 @@ class RunJournal:
         self._lock: IO[str] | None = None
         self._state: dict[str, Any] = {}
 
-    def open(self, recipe: Recipe, fingerprints: Mapping[str, str], versions: Mapping[str, str]) -> None:
+    def open(self, recipe: Recipe, fingerprints: Mapping[str, str], versions: Mapping[str, str]) -> list[str]:
         """Take the run's lock, and begin the run or make sure that it is the same one as before.
 
-        Raises NercError when another process works on it, or when recipe or corpus are not those it began with.
+        Until a first selection is made, nothing is lost by another recipe, which then takes the place of the old one.
+        Returns what the user should know. Raises NercError when another process works on the run, or when recipe or
+        corpus are not those it began with.
         """
         try:
             self.run_dir.mkdir(parents=True, exist_ok=True)
@@ -55,12 +64,11 @@ class RunJournal:
                 f"run.dir = {self.run_dir}: another process works on this run; wait for it or end it"
             ) from error
         state = self._read("state.json")
-        if state is None:
-            if any(self._rounds_dir().glob("round-*")):
-                raise NercError(
-                    f"{self.run_dir / 'state.json'}: missing beside rounds; restore it or use another run.dir"
-                )
-            write_text(self.run_dir / "recipe.resolved.yaml", dump_recipe(recipe))
+        begun = any(self._rounds_dir().glob("round-*/selection.json"))
+        if state is None and begun:
+            raise NercError(f"{self.run_dir / 'state.json'}: missing beside rounds; restore it or use another run.dir")
+        notes = []
+        if state is None or not begun:
             self._state = {
                 "status": "running",
                 "reason": None,
@@ -71,7 +79,14 @@ class RunJournal:
         else:
             self._check_same(recipe, fingerprints, state)
             self._state = state
-        (self._rounds_dir()).mkdir(exist_ok=True)
+            notes = [
+                f"{name} was {before} when the run began and is {versions.get(name, 'missing')} now"
+                for name, before in state["versions"].items()
+                if versions.get(name) != before
+            ]
+        write_text(self.run_dir / "recipe.resolved.yaml", dump_recipe(recipe))
+        self._rounds_dir().mkdir(exist_ok=True)
+        return notes
 
     def close(self) -> None:
         """Let go of the run."""
@@ -84,7 +99,11 @@ class RunJournal:
             before = yaml.safe_load(path.read_text(encoding="utf-8"))
         except (OSError, yaml.YAMLError) as error:
             raise NercError(f"{path}: missing or damaged; {WAY_OUT}") from error
-        changes = changed_keys(before, recipe.model_dump(mode="json"))
+        changes = [
+            change
+            for change in changed_keys(before, recipe.model_dump(mode="json"))
+            if not any(fnmatch(change.partition(":")[0], key) for key in _FREE_KEYS)
+        ]
         changes += [
             f"corpus {split}: {state['corpus'].get(split, 'none')[:12]} -> {fingerprints.get(split, 'none')[:12]}"
             for split in sorted({*state["corpus"], *fingerprints})
@@ -115,7 +134,7 @@ class RunJournal:
     def append(self, record: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Add a round's line to history.jsonl, in one step, and return all lines."""
         history = [*self.history(), dict(record)]
-        lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in history]
+        lines = [json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in history]
         write_text(self.run_dir / "history.jsonl", "".join(lines))
         return history
 
@@ -144,9 +163,18 @@ class RunJournal:
         """Where the model of a round is, once it is trained."""
         return self._round(number) / "model"
 
-    def newest_model(self, number: int) -> Path | None:
-        """The model of the latest round up to ``number`` that has one."""
-        return next((folder for n in range(number, -1, -1) if (folder := self.model_folder(n)).is_dir()), None)
+    def model_to_go_on_from(self, number: int) -> Path | None:
+        """The model that round ``number`` has trained already, else that of the round before; None for round 0.
+
+        Raises NercError when the round before is over but its model is gone or changed.
+        """
+        trained = self.model_folder(number)
+        if trained.is_dir() or number == 0:
+            return trained if trained.is_dir() else None
+        before = self.model_folder(number - 1)
+        if problems := check_seal(before):
+            raise NercError(f"{before}: not the model of round {number - 1} any more ({problems[0]}); {WAY_OUT}")
+        return before
 
     def trained(self, number: int) -> dict[str, Any] | None:
         """What `complete_model` was told, once the round's model is there."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -48,6 +50,7 @@ def round_record(
         "test": dict(test) if test is not None else None,
         "expert_sentences": counts["expert_sentences"],
         "llm_sentences": counts["llm_sentences"],
+        "llm_words": counts["llm_words"],
         "pool_left": counts["pool_left"],
         "tokens": counts["expert_words"],
         "entities": counts["expert_entities"],
@@ -78,6 +81,7 @@ def published_record(
     scores = ("f1", "precision", "recall", "accuracy", "loss", "by_type")
     return {
         "repo": recipe.hub.repo or recipe.run.name,
+        "run": run_id(recipe, data),
         "branch": record["branch"],
         "round": record["round"],
         "recipe_name": recipe.run.name,
@@ -89,6 +93,7 @@ def published_record(
         "expert_sentences": record["expert_sentences"],
         "expert_words": record["tokens"],
         "llm_sentences": record["llm_sentences"],
+        "llm_words": record["llm_words"],
         "dollars": record["dollars"],
         "dev": {name: record[name] for name in scores},
         "test": record["test"],
@@ -96,6 +101,14 @@ def published_record(
         "versions": dict(versions),
         "history": history,
     }
+
+
+def run_id(recipe: Recipe, data: Mapping[str, Mapping[str, Any]]) -> str:
+    """16 hex digits that name a run by what decides its figures; a restart of it has the same, another seed not."""
+    sections = recipe.model_dump(mode="json", include={"model", "training", "active", "costs"})
+    corpus = {split: facts["sha256"] for split, facts in data.items()}
+    said = json.dumps([recipe.run.seed, recipe.run.batch_size, sections, corpus], sort_keys=True)
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
 def _public_name(encoder: str) -> str:

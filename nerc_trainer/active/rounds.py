@@ -6,6 +6,7 @@ start of the same run has done, so a killed run carries on at the step where it 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from functools import partial
@@ -16,8 +17,9 @@ from nerc_trainer.active.console import say, show_loading, show_rounds
 from nerc_trainer.active.journal import RunJournal
 from nerc_trainer.active.record import installed_versions, published_record, round_record
 from nerc_trainer.active.stopping import stop_reason
+from nerc_trainer.errors import NercError
 from nerc_trainer.files import write_json, write_text
-from nerc_trainer.ranks import on_main, prepare_environment, settle_cpu
+from nerc_trainer.ranks import main_first, on_main, prepare_environment, settle_cpu
 
 if TYPE_CHECKING:
     from nerc_trainer.active.sampler import EntropySamplerCallback
@@ -73,7 +75,7 @@ class Rounds:
 
     def _left_behind(self) -> tuple[list[dict[str, Any]], list[Any], str | None]:
         history = self.journal.history()
-        newest = self.journal.newest_model(len(history))
+        newest = self.journal.model_to_go_on_from(len(history))
         return history, self.journal.expert_labels(), str(newest) if newest else None
 
     def _load(self, folder: Path) -> None:
@@ -125,7 +127,12 @@ class Rounds:
         if sealed is not None:
             return sealed
         started = time.perf_counter()
-        scores = {name: self._scores(dataset) for name, dataset in self.splits.items()}
+        scores = {name: self._scores(name, dataset) for name, dataset in self.splits.items()}
+        if not math.isfinite(scores["dev"]["loss"]):
+            raise NercError(
+                f"round {number}: training diverged (the loss on dev is {scores['dev']['loss']}); lower "
+                "training.learning_rate and begin again with another run.dir"
+            )
         training_set = self.sampler.training_set
         record = round_record(
             self.recipe,
@@ -141,9 +148,10 @@ class Rounds:
         on_main(lambda: self._seal(number, record))
         return record
 
-    def _scores(self, dataset: PieceDataset) -> dict[str, Any]:
-        metrics = self.trainer.evaluate(dataset, metric_key_prefix="eval")
-        return {name.removeprefix("eval_"): value for name, value in metrics.items()}
+    def _scores(self, split: str, dataset: PieceDataset) -> dict[str, Any]:
+        prefix = "eval" if split == "dev" else split
+        metrics = self.trainer.evaluate(dataset, metric_key_prefix=prefix)
+        return {name.removeprefix(f"{prefix}_"): value for name, value in metrics.items()}
 
     def _seal(self, number: int, record: dict[str, Any]) -> None:
         from nerc_trainer.card import render_card
@@ -192,15 +200,14 @@ def run_recipe(recipe: Recipe) -> None:
     arguments = training_arguments(recipe)
     if arguments.device.type == "cpu":
         settle_cpu(recipe.run.cpu_threads)
-    with PartialState().main_process_first():
-        corpus = load_corpus(recipe.data, recipe.annotation.labels)
+    corpus = main_first(lambda: load_corpus(recipe.data, recipe.annotation.labels))
     journal = RunJournal(recipe.run.dir)
-    on_main(lambda: journal.open(recipe, corpus.fingerprints, installed_versions()))
+    notes = on_main(lambda: journal.open(recipe, corpus.fingerprints, installed_versions()))
     try:
         reason = on_main(lambda: journal.finished)
         if reason is None:
             say(f"{arguments.world_size} process(es) on {arguments.device.type}")
-            for note in corpus.notes:
+            for note in [*corpus.notes, *notes]:
                 say(note)
             rounds = build_rounds(recipe, arguments, corpus, journal)
             reason = rounds.run()
@@ -211,8 +218,14 @@ def run_recipe(recipe: Recipe) -> None:
         show_rounds(history)
         say(f"the run is in {recipe.run.dir}")
         if recipe.hub.mode != "off":
-            branch = history[min(2, len(history) - 1)]["branch"]
-            show_loading(str(recipe.hub.repo), branch, recipe.hub.mode, recipe.hub.endpoint)
+            shown = history[min(2, len(history) - 1)]
+            waiting = sum(row["published"] == "waiting" for row in history)
+            if waiting:
+                say(f"{waiting} round(s) wait for the Hub; deliver them with: nerc-trainer hub sync {recipe.run.dir}")
+            if shown["published"] == "waiting":
+                show_loading(str(journal.model_folder(shown["round"])))
+            else:
+                show_loading(str(recipe.hub.repo), shown["branch"], recipe.hub.mode, recipe.hub.endpoint)
     finally:
         journal.close()
     # Without an orderly end of the process group some runs abort at exit; after an error it would wait for the others.

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from accelerate import PartialState
 
 from nerc_trainer.active.oracle import TruthOracle
 from nerc_trainer.active.rounds import Rounds
@@ -14,9 +13,10 @@ from nerc_trainer.active.sampler import EntropySamplerCallback
 from nerc_trainer.corpus.encode import EncodedText, PieceDataset, encode_words, flatten_tags
 from nerc_trainer.hub import Publisher
 from nerc_trainer.modeling.build import build_tagger, load_tokenizer, piece_length
+from nerc_trainer.ranks import main_first
 from nerc_trainer.training.arguments import step_size, token_budget
 from nerc_trainer.training.trainer import NercTrainer
-from nerc_trainer.training.training_set import TrainingSet
+from nerc_trainer.training.training_set import TrainingSet, first_of_equals
 
 if TYPE_CHECKING:
     import datasets
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 def build_rounds(recipe: Recipe, arguments: TrainingArguments, corpus: Corpus, journal: RunJournal) -> Rounds:
     """Build the parts of a run from a recipe and its corpus."""
-    with PartialState().main_process_first():
-        tokenizer = load_tokenizer(recipe.model)
-        model = build_tagger(recipe.model, corpus.labels, recipe.run.seed)
+    tokenizer, model = main_first(
+        lambda: (load_tokenizer(recipe.model), build_tagger(recipe.model, corpus.labels, recipe.run.seed))
+    )
     longest = piece_length(recipe.model, tokenizer, model.config)
 
     def encode(split: datasets.Dataset) -> EncodedText:
@@ -44,6 +44,7 @@ def build_rounds(recipe: Recipe, arguments: TrainingArguments, corpus: Corpus, j
         encode(corpus.train),
         corpus.labels,
         corpus.train["llm_tags"] if "llm_tags" in corpus.train.column_names else None,
+        first_of_equals(corpus.train["tokens"]),
     )
     splits = {}
     for name, split in (("dev", corpus.dev), ("test", corpus.test)):

@@ -7,6 +7,7 @@ Words are represented by their first sub-word: `word_positions` says where it st
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -78,9 +79,9 @@ def encode_words(
         raise NercError(f"model.max_length = {max_length}: leaves no room for words; give at least 8")
     unknown = tokenizer.unk_token_id if tokenizer.unk_token_id is not None else 0
 
-    rows: list[list[int]] = []
-    positions: list[list[int]] = []
-    owners: list[int] = []
+    # Compact arrays, not lists: a million sentences would be forty million Python ints.
+    input_ids, word_positions, owners = array("i"), array("i"), array("q")
+    piece_offsets, piece_words = array("q", [0]), array("q", [0])
     for begin in range(0, len(sentences), CHUNK):
         chunk = [list(words) for words in sentences[begin : begin + CHUNK]]
         encoding = tokenizer(chunk, is_split_into_words=True, add_special_tokens=False, truncation=False, verbose=False)
@@ -94,16 +95,18 @@ def encode_words(
                     "shorten it or set data.long_sentences: split"
                 )
             for row, starts in _pieces(groups, room):
-                rows.append([*prefix, *row, *suffix])
-                positions.append([len(prefix) + start for start in starts])
+                input_ids.extend([*prefix, *row, *suffix])
+                word_positions.extend(len(prefix) + start for start in starts)
+                piece_offsets.append(len(input_ids))
+                piece_words.append(len(word_positions))
                 owners.append(index)
 
     return EncodedText(
-        input_ids=_flat(rows, np.int32),
-        piece_offsets=_offsets(rows),
-        word_positions=_flat(positions, np.int32),
-        piece_words=_offsets(positions),
-        piece_sentence=np.asarray(owners, dtype=np.int64),
+        input_ids=np.array(input_ids, dtype=np.int32),
+        piece_offsets=np.array(piece_offsets, dtype=np.int64),
+        word_positions=np.array(word_positions, dtype=np.int32),
+        piece_words=np.array(piece_words, dtype=np.int64),
+        piece_sentence=np.array(owners, dtype=np.int64),
         sentences=len(sentences),
         pad_id=tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0,
     )
@@ -173,11 +176,3 @@ def _pieces(groups: list[list[int]], room: int) -> Iterator[tuple[list[int], lis
         row.extend(group[:room])
     if row:
         yield row, starts
-
-
-def _flat(rows: list[list[int]], dtype: type) -> np.ndarray:
-    return np.fromiter(chain.from_iterable(rows), dtype=dtype, count=sum(map(len, rows)))
-
-
-def _offsets(rows: list[list[int]]) -> np.ndarray:
-    return np.concatenate([[0], np.cumsum([len(row) for row in rows], dtype=np.int64)]).astype(np.int64)

@@ -62,6 +62,10 @@ def load_corpus(data: "DataSection", annotation_labels: Path | None = None) -> C
     duplicates = _count_duplicates(digests)
     if duplicates.get("dev/test"):
         notes.append(f"dev: {duplicates['dev/test']:,} sentences stand in test too")
+    if duplicates["train"]:
+        notes.append(
+            f"train: {duplicates['train']:,} sentences repeat others; the expert is asked once for all of them"
+        )
     for split, sentences in splits.items():
         notes += _assign_ids(split, sentences, digests[split])
 
@@ -111,6 +115,8 @@ def _read_split(data: "DataSection", name: str) -> Sentences:
         return read_dataset(data.dataset, data.config, data.revision, name)
     path = Path(name)
     if data.format == "jsonl" or (data.format == "auto" and _looks_like_jsonl(path)):
+        if data.columns is not None or data.separator is not None:
+            raise NercError(f"{path}: JSON Lines, which has no data.columns or data.separator; remove those keys")
         return read_jsonl(path)
     return read_conll(path, data.columns, data.separator)
 

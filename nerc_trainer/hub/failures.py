@@ -15,11 +15,15 @@ TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 class HubDelay(Exception):
-    """The Hub cannot do it now; another try may succeed, after `retry_after` seconds if the Hub named them."""
+    """The Hub cannot do it now; another try may succeed, after `retry_after` seconds if the Hub named them.
 
-    def __init__(self, message: str, retry_after: float | None = None) -> None:
+    `is_missing`: something was not found, which somebody may just be making, but hardly for long.
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None, is_missing: bool = False) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.is_missing = is_missing
 
 
 class HubRefusal(Exception):
@@ -90,7 +94,7 @@ def _translate_status(status: int, line: str, repo: str) -> Exception:
         return HubRefusal(_login_advice(repo, str(status)))
     # 404 and 409 come from somebody who changes the same repository at this moment, 412 from one who was faster.
     if status in (404, 409, 412) or status in TRANSIENT_STATUSES:
-        return HubDelay(f"the Hub answered {status} ({line})")
+        return HubDelay(f"the Hub answered {status} ({line})", is_missing=status == 404)
     return HubRefusal(f"the Hub answered {status} ({line})")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from nerc_trainer.errors import NercError
 from nerc_trainer.files import sync_folder, write_json, write_text
+from nerc_trainer.hub.owner import refuse_other_run, run_of
 from nerc_trainer.hub.seal import MANIFEST_NAME, Manifest, check_seal, read_manifest
 
 # The version that huggingface_hub 2.4 writes; a reader that knows another one ignores the file.
@@ -19,12 +20,17 @@ def stage_offline(folder: Path, repo: str, branch: str) -> str:
     """Make the sealed `folder` the snapshot that `branch` of `repo` names in the local cache; its id of 40 hex digits.
 
     The id follows from the manifest, so the same round is the same snapshot. Nothing changes if it stands there whole
-    already. A reader sees the branch's old snapshot or the new one, never a part. Raises NercError if the branch's name
-    and another branch's cannot stand side by side (`a` and `a/b`).
+    already. A reader sees the branch's old snapshot or the new one, never a part. Raises HubRefusal if the branch holds
+    a round of another run, NercError if its name and another branch's cannot stand side by side (`a` and `a/b`).
     """
     manifest = read_manifest(folder)
     snapshot_id = manifest.sha256[:40]
     storage = _storage(repo)
+    if (ref := storage / "refs" / branch).is_file():
+        there = storage / "snapshots" / ref.read_text(encoding="utf-8")
+        # A snapshot that someone has pruned is nobody's.
+        if there.is_dir():
+            refuse_other_run(repo, branch, run_of(folder), run_of(there))
     snapshot = storage / "snapshots" / snapshot_id
     if not _is_whole(snapshot, manifest):
         _place_snapshot(folder, manifest, storage, snapshot)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from nerc_trainer.hub.failures import DeadlineReached, HubDelay, HubRefusal, hub_failures
 from nerc_trainer.hub.outbox import Record
+from nerc_trainer.hub.owner import ROUND_NAME, refuse_other_run, run_of
 from nerc_trainer.hub.seal import Manifest, SealedFile
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from huggingface_hub.hf_api import RepoFile
 
 _TRIES = 6
+_TRIES_FOR_MISSING = 2
 _LONGEST_BACKOFF_SECONDS = 60.0
 # The Hub puts this file into every repository.
 _KEPT = ".gitattributes"
@@ -47,10 +49,14 @@ def push_round(
     HubDelay when the tries or the time are used up, HubRefusal when trying again is pointless. `deadline` is on the
     monotonic clock.
     """
+    missing = 0
     for tried in range(1, _TRIES + 1):
         try:
             return _push_once(api, record, folder, manifest)
         except HubDelay as delay:
+            missing += delay.is_missing
+            if missing == _TRIES_FOR_MISSING:
+                raise HubRefusal(f"{delay}, {missing} times; check hub.repo and hub.endpoint") from delay
             backoff = min(_LONGEST_BACKOFF_SECONDS, backoff_seconds * 2 ** (tried - 1)) * random.uniform(0.5, 1.5)
             wait = max(backoff, delay.retry_after or 0.0)
             if tried == _TRIES:
@@ -80,17 +86,27 @@ def name_some(differences: list[str]) -> str:
 
 def _push_once(api: HfApi, record: Record, folder: Path, manifest: Manifest) -> str:
     published = manifest.published()
-    head = _find_or_create_branch(api, record)
+    head, is_new = _find_or_create_branch(api, record)
     remote = _remote_files(api, record.repo, head)
     if not _differences(remote, published):
         return head
+    if not is_new:
+        refuse_other_run(record.repo, record.branch, run_of(folder), _remote_run(api, record.repo, head, remote))
     commit = _commit(api, record, folder, manifest, head, _unwanted(remote, published))
     if differences := tree_differences(api, record.repo, commit, published):
         raise HubRefusal(f"commit {commit} is not what was sent ({name_some(differences)}); look at the repository")
     return commit
 
 
-def _find_or_create_branch(api: HfApi, record: Record) -> str:
+def _remote_run(api: HfApi, repo: str, commit: str, remote: Mapping[str, RepoFile]) -> str | None:
+    if ROUND_NAME not in remote:
+        return None
+    with hub_failures(repo):
+        return run_of(Path(api.hf_hub_download(repo, ROUND_NAME, revision=commit)).parent)
+
+
+def _find_or_create_branch(api: HfApi, record: Record) -> tuple[str, bool]:
+    """The head of the branch, and whether it is that of main, with nothing of its own on the branch."""
     from huggingface_hub.errors import RepositoryNotFoundError
 
     with hub_failures(record.repo):
@@ -101,13 +117,13 @@ def _find_or_create_branch(api: HfApi, record: Record) -> str:
             refs = api.list_repo_refs(record.repo)
     heads = {ref.name: ref.target_commit for ref in refs.branches}
     if record.branch in heads:
-        return heads[record.branch]
+        return heads[record.branch], heads[record.branch] == heads.get("main")
     if "main" not in heads:
         raise HubRefusal(f"{record.repo} has no branch main to start {record.branch} from; create main first")
     with hub_failures(record.repo):
         api.create_branch(record.repo, branch=record.branch, revision=heads["main"], exist_ok=True)
     # Should another writer have created the branch at this moment, the pinned parent makes the commit fail.
-    return heads["main"]
+    return heads["main"], True
 
 
 def _commit(api: HfApi, record: Record, folder: Path, manifest: Manifest, head: str, unwanted: set[str]) -> str:

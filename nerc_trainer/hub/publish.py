@@ -133,7 +133,10 @@ def folder_faults(run_dir: Path, record: Record) -> list[str]:
 
 
 def _stage(outbox: Outbox, record: Record, folder: Path) -> Publication:
-    snapshot = stage_offline(folder, record.repo, record.branch)
+    try:
+        snapshot = stage_offline(folder, record.repo, record.branch)
+    except HubRefusal as refusal:
+        return _waiting(outbox.folder.parent, record, refusal)
     outbox.put(replace(record, commit=snapshot))
     detail = f"in the local cache; push it with `{_sync_command(outbox.folder.parent)}`"
     return Publication(record.branch, "offline", snapshot, detail)

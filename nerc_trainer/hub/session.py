@@ -61,8 +61,9 @@ def call_before(deadline: float, call: Callable[[], Result]) -> Result:
 
 def _install_hooks() -> None:
     from huggingface_hub import set_client_factory
-    from huggingface_hub.utils import _http
+    from huggingface_hub.utils import _http, disable_progress_bars
 
+    disable_progress_bars()  # a round is said in one line when it is there
     # There is no public way to read the factory, and one that the user set (proxy, certificates) must stay in force.
     current = _http._GLOBAL_CLIENT_FACTORY
     if not (isinstance(current, partial) and current.func is _with_hooks):

@@ -106,10 +106,15 @@ class DataSection(Section):
         return columns
 
     @model_validator(mode="after")
-    def _data_set_keys_need_a_data_set(self) -> "DataSection":
+    def _keys_fit_the_source(self) -> "DataSection":
         for key in ("revision", "config"):
             if self.dataset is None and getattr(self, key) is not None:
                 raise refuse(key, "only a data set has one; name it in data.dataset or remove this key")
+        for key in ("columns", "separator"):
+            if getattr(self, key) is not None and (self.dataset is not None or self.format == "jsonl"):
+                raise refuse(key, "only CoNLL files have columns; remove this key")
+        if self.dataset is not None and self.format != "auto":
+            raise refuse("format", "a data set has a format of its own; remove this key")
         return self
 
 
@@ -137,6 +142,12 @@ class ModelSection(Section):
     trust_remote_code: bool = Field(
         default=False, description="Run Python code that comes with the encoder; only for sources that you trust."
     )
+
+    @model_validator(mode="after")
+    def _only_the_hub_has_revisions(self) -> "ModelSection":
+        if self.revision is not None and (self.encoder.startswith("package:") or os.path.isdir(self.encoder)):
+            raise refuse("revision", "only an encoder on the Hub has one; remove this key")
+        return self
 
 
 class Budget(Section):

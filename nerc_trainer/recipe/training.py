@@ -20,6 +20,8 @@ _EVALUATED_ONCE = "every round is evaluated once, at its end"
 _SAVED_ONCE = "a round is saved once, whole, at its end"
 _SAID_BY_VERB = "the command says what is done"
 _SAID_BY_LAUNCHER = "accelerate launch and its configuration file say how processes share the work"
+_BATCHES_BY_LENGTH = "batches hold sentences of like length"
+_SAID_BY_TOKEN_BUDGET = "set active.token_budget"
 _KEPT_BY_CORPUS = "the program feeds the model itself and knows its columns"
 
 _HUB_PREFIX = "hub_"
@@ -49,13 +51,24 @@ _RESERVED = {
     "resume_from_checkpoint": "a run that was cut off carries on by itself when the same command runs again",
     "parallelism_config": _SAID_BY_LAUNCHER,
     "local_rank": _SAID_BY_LAUNCHER,
+    "average_tokens_across_devices": "the loss is always a mean over the words of all processes",
+    "train_sampling_strategy": _BATCHES_BY_LENGTH,
+    "length_column_name": _BATCHES_BY_LENGTH,
+    "dataloader_drop_last": "no sentence is left out",
+    "dataloader_persistent_workers": _BATCHES_BY_LENGTH,
+    "dataloader_prefetch_factor": _BATCHES_BY_LENGTH,
+    "per_device_eval_batch_size": _SAID_BY_TOKEN_BUDGET,
+    "auto_find_batch_size": _SAID_BY_TOKEN_BUDGET,
+    "eval_accumulation_steps": _EVALUATED_ONCE,
+    "bf16_full_eval": "scoring and evaluation use the precision of training",
+    "fp16_full_eval": "scoring and evaluation use the precision of training",
 }
 
 _GONE = {
     "warmup_ratio": "transformers 5 has no such argument; use warmup_steps, which below 1.0 is a share of all steps",
     "overwrite_output_dir": f"transformers 5 has no such argument; {_SAID_BY_RUN_DIR}",
     "logging_dir": "transformers 5 has no such argument; set TENSORBOARD_LOGGING_DIR in the environment",
-    "group_by_length": "transformers 5 has no such argument; use train_sampling_strategy: group_by_length",
+    "group_by_length": "leave it out: batches always hold sentences of like length",
     "save_safetensors": "transformers 5 has no such argument; weights are always saved as safetensors",
     "include_inputs_for_metrics": "transformers 5 has no such argument; use include_for_metrics",
     "evaluation_strategy": f"transformers 5 has no such argument; {_EVALUATED_ONCE}",

@@ -56,13 +56,15 @@ def step_size(arguments: TrainingArguments) -> int:
     return arguments.per_device_train_batch_size * arguments.gradient_accumulation_steps * arguments.world_size
 
 
-def _share(batch_size: int, micro_batch: int | None, ranks: int) -> dict[str, int]:
-    if micro_batch is None:
-        micro_batch = batch_size // max(ranks, 2) if batch_size % max(ranks, 2) == 0 else batch_size // ranks
+def _share(batch_size: int, given: int | None, ranks: int) -> dict[str, int]:
+    """Sentences at a time on a rank (``given`` or half a rank's share) and the steps over which they add up."""
+    two_ways = batch_size % max(ranks, 2) == 0
+    micro_batch = given or (batch_size // max(ranks, 2) if two_ways else batch_size // ranks)
     if micro_batch < 1 or batch_size % (micro_batch * ranks):
+        step = (given or 1) * ranks
+        shares = f"{ranks} process(es)" if given is None else f"{ranks} process(es) with {given} sentences each"
         raise NercError(
-            f"run.batch_size = {batch_size}: can't be shared by {ranks} process(es) with "
-            f"training.per_device_train_batch_size = {max(micro_batch, 1)}; make it a multiple of their product"
+            f"run.batch_size = {batch_size}: can't be shared by {shares}; make it {-(-batch_size // step) * step}"
         )
     return {
         "per_device_train_batch_size": micro_batch,

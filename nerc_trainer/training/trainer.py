@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
@@ -28,6 +31,7 @@ from nerc_trainer.corpus.encode import PieceDataset
 from nerc_trainer.corpus.labels import LabelSet
 from nerc_trainer.errors import NercError
 from nerc_trainer.evaluation.metrics import EntityMetric
+from nerc_trainer.ranks import on_main
 from nerc_trainer.training.callbacks import QuietProgress, RoundCallback
 
 
@@ -239,7 +243,8 @@ class NercTrainer(Trainer):
         by_type = scores.pop("by_type")
         metrics = {f"{metric_key_prefix}_{name}": value for name, value in {**scores, "loss": loss}.items()}
         self.log(dict(metrics))
-        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        if metric_key_prefix == "eval":  # callbacks may choose by what they hear here, and test only reports
+            self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return {**metrics, f"{metric_key_prefix}_by_type": by_type}
 
     def predict(
@@ -260,8 +265,8 @@ class NercTrainer(Trainer):
     def save_weights(self, folder: Path) -> None:
         """Write the model as safetensors from rank 0; all ranks must call it, since sharded weights are gathered."""
         state = self.accelerator.get_state_dict(self.model_wrapped)
-        if self.is_world_process_zero():
-            self.accelerator.unwrap_model(self.model_wrapped).save_pretrained(folder, state_dict=state)
+        model = self.accelerator.unwrap_model(self.model_wrapped)
+        on_main(lambda: _write_weights(model, folder, state))
 
     def load_weights(self, state: dict[str, torch.Tensor] | None) -> None:
         """Set all weights to those that rank 0 gives; the other ranks pass None and receive them."""
@@ -278,6 +283,15 @@ def word_logits(model: torch.nn.Module, inputs: dict[str, torch.Tensor]) -> torc
     logits = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"]).logits
     positions = inputs["word_positions"][..., None].expand(-1, -1, logits.shape[-1])
     return logits.gather(1, positions)
+
+
+def _write_weights(model: PreTrainedModel, folder: Path, state: dict[str, torch.Tensor]) -> None:
+    try:
+        model.save_pretrained(folder, state_dict=state)
+    except SafetensorError as error:
+        if f"os error {errno.ENOSPC}" not in str(error):
+            raise
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder)) from error
 
 
 def _stream(*key: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -19,17 +20,33 @@ UNLABELLED, LLM, EXPERT = 0, 1, 2
 class TrainingSet:
     """Every sentence of the training corpus once, unlabelled or with the labels of the LLM or of the expert.
 
-    The pool is what the expert has not labelled. An expert's label replaces the LLM's and is final.
+    The pool is what the expert has not labelled, and of sentences with the same words only the first: the expert is
+    asked once, and the answer holds for all of them. It replaces the LLM's labels and is final.
     """
 
     def __init__(
-        self, ids: Sequence[str], text: EncodedText, labels: LabelSet, llm_tags: Sequence[list[str]] | None = None
+        self,
+        ids: Sequence[str],
+        text: EncodedText,
+        labels: LabelSet,
+        llm_tags: Sequence[list[str]] | None = None,
+        first_equal: np.ndarray | None = None,
     ) -> None:
-        """``llm_tags`` holds BIO tags for each sentence, an empty list where the LLM gave none."""
+        """``llm_tags`` holds BIO tags for each sentence, an empty list where the LLM gave none.
+
+        ``first_equal`` [n] holds the index of the first sentence with the same words, as `first_of_equals` finds it;
+        None where no sentence repeats another.
+        """
         self.ids = list(ids)
         self.text = text
         self.words = text.words()
         self.source = np.full(len(self.ids), UNLABELLED, dtype=np.int8)
+        self._asked = np.zeros(len(self.ids), dtype=bool)
+        self._first_equal = np.arange(len(self.ids)) if first_equal is None else first_equal
+        self._equals: defaultdict[int, list[int]] = defaultdict(list)
+        for index, first in enumerate(self._first_equal.tolist()):
+            if first != index:
+                self._equals[first].append(index)
         self._labels = labels
         self._index = {name: index for index, name in enumerate(self.ids)}
         self._first_word = np.concatenate([[0], np.cumsum(self.words)])
@@ -47,7 +64,10 @@ class TrainingSet:
                 raise NercError(f"expert label for {answer.id}: no such sentence in the training corpus")
             if self.source[index] == EXPERT:
                 raise NercError(f"expert label for {answer.id}: this sentence has an expert's label already")
-            self._set(index, answer.ner_tags, EXPERT)
+            self._asked[index] = True
+            first = int(self._first_equal[index])
+            for equal in [first, *self._equals.get(first, ())]:
+                self._set(equal, answer.ner_tags, EXPERT)
 
     def _set(self, index: int, tags: list[str], source: int) -> None:
         if len(tags) != self.words[index]:
@@ -57,22 +77,23 @@ class TrainingSet:
         self.source[index] = source
 
     def pool(self) -> np.ndarray:
-        """Indices of the sentences that the expert could still label."""
-        return np.flatnonzero(self.source != EXPERT)
+        """Indices of the sentences that the expert could still be asked for."""
+        return np.flatnonzero((self.source != EXPERT) & (self._first_equal == np.arange(len(self.ids))))
 
     def labelled(self) -> PieceDataset:
         """What the tagger trains on: every labelled sentence once."""
         return PieceDataset(self.text, np.flatnonzero(self.source != UNLABELLED), self._tag_ids)
 
     def counts(self) -> dict[str, int]:
-        """Sentences by source, and the words and entities that the expert has labelled."""
-        expert = self.source == EXPERT
+        """Sentences, words and entities that the expert was asked for, and those that the LLM's labels stand for."""
+        llm = self.source == LLM
         return {
-            "expert_sentences": int(expert.sum()),
-            "expert_words": int(self.words[expert].sum()),
-            "expert_entities": int(self._entities[expert].sum()),
-            "llm_sentences": int((self.source == LLM).sum()),
-            "pool_left": int((~expert).sum()),
+            "expert_sentences": int(self._asked.sum()),
+            "expert_words": int(self.words[self._asked].sum()),
+            "expert_entities": int(self._entities[self._asked].sum()),
+            "llm_sentences": int(llm.sum()),
+            "llm_words": int(self.words[llm].sum()),
+            "pool_left": len(self.pool()),
         }
 
     def fingerprint(self) -> str:
@@ -81,3 +102,9 @@ class TrainingSet:
         digest.update(self.source.tobytes())
         digest.update(self._tag_ids.tobytes())
         return digest.hexdigest()
+
+
+def first_of_equals(sentences: Iterable[Sequence[str]]) -> np.ndarray:
+    """For each sentence the index of the first one with the same words, int64 [n]."""
+    seen: dict[tuple[str, ...], int] = {}
+    return np.array([seen.setdefault(tuple(words), index) for index, words in enumerate(sentences)], dtype=np.int64)

@@ -56,8 +56,8 @@ def test_a_step_is_shared_by_ranks_and_micro_batches(
 
 
 @pytest.mark.parametrize(
-    ("ranks", "batch_size", "micro_batch", "shown"),
-    [(2, 5, None, 2), (4, 2, None, 1), (1, 32, 5, 5), (2, 32, 32, 32), (3, 32, 16, 16)],
+    ("ranks", "batch_size", "micro_batch", "way_out"),
+    [(2, 5, None, 6), (4, 2, None, 4), (1, 32, 5, 35), (2, 32, 32, 64), (3, 32, 16, 48), (3, 16, None, 18)],
 )
 def test_a_step_that_cannot_be_shared_is_refused(
     make_recipe: MakeRecipe,
@@ -65,14 +65,17 @@ def test_a_step_that_cannot_be_shared_is_refused(
     ranks: int,
     batch_size: int,
     micro_batch: int | None,
-    shown: int,
+    way_out: int,
 ) -> None:
     monkeypatch.setenv("WORLD_SIZE", str(ranks))
     with pytest.raises(NercError) as refused:
         shared(make_recipe, batch_size, micro_batch)
     message = str(refused.value)
     assert message.startswith(f"run.batch_size = {batch_size}: can't be shared by {ranks} process(es)")
-    assert f"training.per_device_train_batch_size = {shown};" in message
+    assert (f"with {micro_batch} sentences each" in message) == (micro_batch is not None)
+    assert message.endswith(f"; make it {way_out}")
+    step, at_a_time = shared(make_recipe, way_out, micro_batch)
+    assert step * at_a_time * ranks == way_out
     assert "\n" not in message
 
 

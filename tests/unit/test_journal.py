@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import yaml
 from nerc_trainer.active.journal import RunJournal
 from nerc_trainer.active.oracle import ExpertLabel
 from nerc_trainer.errors import NercError
+from nerc_trainer.hub.seal import seal
 from nerc_trainer.recipe.sections import Recipe
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -158,16 +160,35 @@ def test_line_separators_inside_ids_do_not_split_lines(make_recipe: MakeRecipe) 
         assert journal.labels(0) == [label]
 
 
-def test_newest_model_is_that_of_the_last_trained_round(make_recipe: MakeRecipe) -> None:
+def test_a_round_goes_on_from_its_own_model_or_from_that_of_the_round_before(make_recipe: MakeRecipe) -> None:
     with opened(make_recipe()) as journal:
-        assert journal.newest_model(3) is None
+        assert journal.model_to_go_on_from(0) is None
         train(journal, 0)
+        assert journal.model_to_go_on_from(0) == journal.model_folder(0)
+        seal(journal.model_folder(0))
         journal.seal(0, RECORD)
+        journal.begin_model(1)
+        assert journal.model_to_go_on_from(1) == journal.model_folder(0)
         train(journal, 1)
-        assert journal.newest_model(0) == journal.model_folder(0)
-        assert journal.newest_model(1) == journal.newest_model(3) == journal.model_folder(1)
-        journal.begin_model(2)
-        assert journal.newest_model(2) == journal.model_folder(1)
+        assert journal.model_to_go_on_from(1) == journal.model_folder(1)
+
+
+@pytest.mark.parametrize("damage", ["gone", "shortened", "changed"])
+def test_a_lost_or_damaged_model_is_named_and_no_older_one_takes_its_place(
+    make_recipe: MakeRecipe, damage: str
+) -> None:
+    with opened(make_recipe()) as journal:
+        for number in (0, 1):
+            train(journal, number)
+            seal(journal.model_folder(number))
+            journal.seal(number, RECORD)
+        folder = journal.model_folder(1)
+        if damage == "gone":
+            shutil.rmtree(folder)
+        else:
+            (folder / "model.safetensors").write_bytes({"shortened": b"wei", "changed": b"weighed"}[damage])
+        with pytest.raises(NercError, match=r"round-01/model: not the model of round 1 any more .*; restore it"):
+            journal.model_to_go_on_from(2)
 
 
 def test_half_written_model_is_not_taken_for_a_trained_one(make_recipe: MakeRecipe) -> None:
@@ -176,7 +197,7 @@ def test_half_written_model_is_not_taken_for_a_trained_one(make_recipe: MakeReci
         folder = journal.begin_model(0)
         (folder / "model.safetensors").write_bytes(b"wei")
     with opened(recipe) as journal:
-        assert journal.newest_model(0) is None
+        assert journal.model_to_go_on_from(0) is None
         assert journal.trained(0) is None
         again = journal.begin_model(0)
         assert list(again.iterdir()) == []
@@ -251,7 +272,7 @@ def test_a_run_is_held_by_one_process_until_that_is_killed(make_recipe: MakeReci
         process.wait()
         with opened(recipe) as journal:
             assert known(journal) == ["selected"]
-            assert journal.newest_model(0) is None
+            assert journal.model_to_go_on_from(0) is None
 
 
 def test_a_closed_run_can_be_opened_again(make_recipe: MakeRecipe) -> None:
@@ -263,8 +284,8 @@ def test_a_closed_run_can_be_opened_again(make_recipe: MakeRecipe) -> None:
 
 
 def test_changed_recipe_is_refused_with_every_key_that_changed(make_recipe: MakeRecipe) -> None:
-    with opened(make_recipe(active={"query_size": 50})):
-        pass
+    with opened(make_recipe(active={"query_size": 50})) as journal:
+        journal.write_selection(0, SELECTION)
     changed = make_recipe(active={"query_size": 20, "budget": {"words": 5}}, training={"learning_rate": 1e-3})
     with pytest.raises(NercError) as refused, opened(changed):
         pass
@@ -287,8 +308,8 @@ def test_changed_recipe_is_refused_with_every_key_that_changed(make_recipe: Make
 def test_changed_corpus_is_refused_with_the_split_that_changed(
     make_recipe: MakeRecipe, corpus: dict[str, str], wanted: str
 ) -> None:
-    with opened(make_recipe()):
-        pass
+    with opened(make_recipe()) as journal:
+        journal.write_selection(0, SELECTION)
     with pytest.raises(NercError) as refused, opened(make_recipe(), corpus):
         pass
     assert wanted in str(refused.value)
@@ -344,8 +365,8 @@ def test_damaged_labels_are_named(make_recipe: MakeRecipe, content: str) -> None
 @pytest.mark.parametrize("content", [None, "run: {name: ["])
 def test_damaged_resolved_recipe_is_named(make_recipe: MakeRecipe, content: str | None) -> None:
     recipe = make_recipe()
-    with opened(recipe):
-        pass
+    with opened(recipe) as journal:
+        journal.write_selection(0, SELECTION)
     path = recipe.run.dir / "recipe.resolved.yaml"
     if content is None:
         path.unlink()
@@ -369,3 +390,43 @@ def test_run_folder_that_cannot_be_made_is_named(make_recipe: MakeRecipe) -> Non
     recipe.run.dir.write_text("a file stands here")
     with pytest.raises(NercError, match=r"run\.dir = .*: can't be written"), opened(recipe):
         pass
+
+
+def test_until_something_is_asked_another_recipe_takes_the_place_of_the_first(make_recipe: MakeRecipe) -> None:
+    """A first start may fail for what the recipe says (a budget too small, an encoder misspelt)."""
+    with opened(make_recipe(active={"query_size": 50})):
+        pass
+    mended = make_recipe(active={"query_size": 20})
+    with opened(mended, CORPUS | {"llm": "d" * 64}):
+        pass
+    assert yaml.safe_load((mended.run.dir / "recipe.resolved.yaml").read_text())["active"]["query_size"] == 20
+    assert json.loads((mended.run.dir / "state.json").read_text())["corpus"]["llm"] == "d" * 64
+
+
+def test_what_changes_no_figure_may_be_said_otherwise(make_recipe: MakeRecipe) -> None:
+    recipe = make_recipe()
+    with opened(recipe) as journal:
+        journal.write_selection(0, SELECTION)
+    moved = recipe.run.dir.with_name("moved")
+    recipe.run.dir.rename(moved)
+    changed = make_recipe(
+        run={"dir": str(moved)}, hub={"deadline_seconds": 9}, training={"logging_steps": 3, "report_to": "none"}
+    )
+    with opened(changed) as journal:
+        assert known(journal) == ["selected"]
+
+
+def test_other_versions_are_told(make_recipe: MakeRecipe) -> None:
+    recipe = make_recipe()
+    with opened(recipe) as journal:
+        journal.write_selection(0, SELECTION)
+    journal = RunJournal(recipe.run.dir)
+    assert journal.open(recipe, CORPUS, {"python": "3.12"}) == ["python was 3.11 when the run began and is 3.12 now"]
+    journal.close()
+
+
+def test_a_figure_that_is_no_number_is_not_written(make_recipe: MakeRecipe) -> None:
+    with opened(make_recipe()) as journal:
+        with pytest.raises(ValueError, match="JSON compliant"):
+            journal.append(RECORD | {"f1": float("nan")})
+        assert journal.history() == []

@@ -22,6 +22,7 @@ COUNTS = {
     "expert_words": 90,
     "expert_entities": 21,
     "llm_sentences": 30,
+    "llm_words": 210,
     "pool_left": 88,
 }
 DATA = {"train": {"name": "train.conll", "sha256": "0" * 64, "sentences": 100}}
@@ -72,6 +73,7 @@ def test_line_of_a_round(make_recipe: MakeRecipe) -> None:
         "test": SCORES,
         "expert_sentences": 12,
         "llm_sentences": 30,
+        "llm_words": 210,
         "pool_left": 88,
         "tokens": 90,
         "entities": 21,

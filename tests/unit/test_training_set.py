@@ -12,7 +12,7 @@ from nerc_trainer.corpus.batches import IGNORED
 from nerc_trainer.corpus.encode import EncodedText, encode_words
 from nerc_trainer.corpus.labels import LabelSet
 from nerc_trainer.errors import NercError
-from nerc_trainer.training.training_set import EXPERT, LLM, UNLABELLED, TrainingSet
+from nerc_trainer.training.training_set import EXPERT, LLM, UNLABELLED, TrainingSet, first_of_equals
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -91,6 +91,7 @@ def test_counts(with_llm: TrainingSet) -> None:
         "expert_words": 0,
         "expert_entities": 0,
         "llm_sentences": 3,
+        "llm_words": 12,
         "pool_left": 4,
     }
     with_llm.add_expert([expert("b", "O", "B-LOC", "I-LOC"), expert("d", "B-PER", "B-PER", *["O"] * 7)])
@@ -99,6 +100,7 @@ def test_counts(with_llm: TrainingSet) -> None:
         "expert_words": 12,
         "expert_entities": 3,
         "llm_sentences": 2,
+        "llm_words": 3,
         "pool_left": 2,
     }
 
@@ -157,3 +159,23 @@ def test_refuses_a_tag_outside_the_label_set(with_llm: TrainingSet) -> None:
 
 def test_words_are_those_of_the_sentences_not_of_their_pieces(with_llm: TrainingSet) -> None:
     np.testing.assert_array_equal(with_llm.words, LENGTHS)
+
+
+def test_the_first_of_equal_sentences_is_found() -> None:
+    sentences = [["a"], ["b", "c"], ["a"], ["b c"], ["a"], ["b", "c"]]
+    assert first_of_equals(sentences).tolist() == [0, 1, 0, 3, 0, 1]
+
+
+def test_the_expert_is_asked_once_for_equal_sentences(wordpiece: PreTrainedTokenizerFast, labels: LabelSet) -> None:
+    """Else one round pays for the same table heading many times: equal sentences have equal entropy."""
+    three_words = encode_words([["tree"] * length for length in (3, 2, 3, 3)], wordpiece, 8)
+    training_set = TrainingSet(IDS, three_words, labels, [["O", "O", "O"], [], [], []], np.array([0, 1, 0, 0]))
+    assert training_set.pool().tolist() == [0, 1]
+    training_set.add_expert([expert("a", "B-LOC", "O", "O")])
+    assert training_set.source.tolist() == [EXPERT, UNLABELLED, EXPERT, EXPERT]
+    assert training_labels(training_set, labels) == {name: ["B-LOC", "O", "O"] for name in "acd"}
+    counts = training_set.counts()
+    assert (counts["expert_sentences"], counts["expert_words"], counts["expert_entities"]) == (1, 3, 1)
+    assert counts["pool_left"] == 1
+    with pytest.raises(NercError, match="has an expert's label already"):
+        training_set.add_expert([expert("c", "O", "O", "O")])
