@@ -28,10 +28,15 @@ def command(ranks: int, script: list[str]) -> list[str]:
     return [*launch, "--config_file", str(CPU_2), "--main_process_port", "0", *script]
 
 
-def run(ranks: int, script: list[str], home: Path, timeout: float = 240) -> subprocess.CompletedProcess[str]:
-    """Run to the end and return exit status and output."""
+def run(
+    ranks: int, script: list[str], home: Path, timeout: float = 240, hub: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run to the end and return exit status and output; ``hub`` is the address of a Hub that may be talked to."""
+    settings = environment(home)
+    if hub is not None:
+        settings |= {"HF_HUB_OFFLINE": "0", "HF_ENDPOINT": hub, "HF_TOKEN": "anything", "HF_HUB_DISABLE_XET": "1"}
     return subprocess.run(
-        command(ranks, script), env=environment(home), capture_output=True, text=True, timeout=timeout, cwd=ROOT
+        command(ranks, script), env=settings, capture_output=True, text=True, timeout=timeout, cwd=ROOT
     )
 
 
@@ -49,13 +54,21 @@ def small_recipe(folder: Path, **overrides: Any) -> list[str]:
     return ["active", str(ROOT / "recipes" / "tiny.yaml"), *(f"{key}={value}" for key, value in settings.items())]
 
 
+def staged(home: Path) -> dict[str, str]:
+    """The branches in the Hub cache of ``home`` and the snapshot that each names."""
+    refs = [path for path in home.glob("hub/models--*/refs/**/*") if path.is_file()]
+    return {path.name: path.read_text(encoding="utf-8") for path in refs}
+
+
 def outcome(folder: Path) -> dict[str, Any]:
     """All of a run that must not hang on ranks or interruptions: history without seconds, and what was published."""
+    waiting = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("outbox/**/*.json"))]
     rows = [json.loads(line) for line in (folder / "history.jsonl").read_text(encoding="utf-8").splitlines()]
     manifests = sorted(folder.glob("rounds/*/model/manifest.json"))
     return {
         "history": [{key: value for key, value in row.items() if key != "seconds"} for row in rows],
         "manifests": {path.parts[-3]: json.loads(path.read_text(encoding="utf-8")) for path in manifests},
+        "outbox": waiting,
         "state": json.loads((folder / "state.json").read_text(encoding="utf-8"))["status"],
         "left_over": sorted(str(path.relative_to(folder)) for path in folder.rglob("*.partial")),
     }

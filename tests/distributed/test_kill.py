@@ -11,7 +11,9 @@ import psutil
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from launcher import command, environment, outcome, run, small_recipe
+sys.path.insert(1, str(Path(__file__).parents[1]))
+from hub_server import HubServer
+from launcher import command, environment, outcome, run, small_recipe, staged
 
 KILLED_RUN = str(Path(__file__).with_name("killed_run.py"))
 JOURNAL = "nerc_trainer.active.journal:RunJournal"
@@ -50,6 +52,14 @@ TWO_RANKS = (
     f"{JOURNAL}.write_labels:after:0",
     f"{JOURNAL}.seal:after:0",
 )
+PUSHES = (
+    "huggingface_hub.hf_api:HfApi.create_repo:after:0",
+    "huggingface_hub.hf_api:HfApi.create_commit:before:0",
+    "huggingface_hub.hf_api:HfApi.create_commit:after:0",
+    "nerc_trainer.hub.outbox:Outbox.deliver:before:0",
+    "nerc_trainer.hub.outbox:Outbox.deliver:after:0",
+    f"{JOURNAL}.append:before:0",
+)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +68,9 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict:
     words = small_recipe(folder / "run", **{"hub.mode": "offline"})
     done = run(1, ["-m", "nerc_trainer", *words], home=folder / "home")
     assert done.returncode == 0, done.stderr
-    return outcome(folder / "run")
+    found = outcome(folder / "run") | {"staged": staged(folder / "home")}
+    assert len(found["history"]) == len(found["outbox"]) == len(found["staged"]) == 3
+    return found
 
 
 @pytest.mark.parametrize(("ranks", "points"), [(1, ONE_RANK), (2, TWO_RANKS)], ids=["one-rank", "two-ranks"])
@@ -73,12 +85,31 @@ def test_a_run_killed_at_every_phase_ends_like_an_undisturbed_one(
         assert died.returncode == expected, f"{point} was not reached:\n{died.stdout}\n{died.stderr}"
     done = run(ranks, ["-m", "nerc_trainer", *words], home=tmp_path / "home")
     assert done.returncode == 0, done.stderr
-    assert outcome(tmp_path / "run") == undisturbed
+    assert outcome(tmp_path / "run") | {"staged": staged(tmp_path / "home")} == undisturbed
 
     again = run(ranks, ["-m", "nerc_trainer", *words], home=tmp_path / "home")
     assert again.returncode == 0, again.stderr
     assert "nothing to do" in again.stdout
-    assert outcome(tmp_path / "run") == undisturbed
+    assert outcome(tmp_path / "run") | {"staged": staged(tmp_path / "home")} == undisturbed
+
+
+def test_a_push_killed_at_every_step_leaves_one_commit_a_branch(undisturbed: dict, tmp_path: Path) -> None:
+    repo = "me/tagger"
+    with HubServer() as server:
+        words = small_recipe(tmp_path / "run", **{"hub.mode": "online", "hub.repo": repo, "hub.endpoint": server.url})
+        for point in PUSHES:
+            died = run(1, [KILLED_RUN, point, *words], home=tmp_path / "home", hub=server.url)
+            assert died.returncode == -signal.SIGKILL, f"{point} was not reached:\n{died.stdout}\n{died.stderr}"
+        done = run(1, ["-m", "nerc_trainer", *words], home=tmp_path / "home", hub=server.url)
+        assert done.returncode == 0, done.stderr
+        history = outcome(tmp_path / "run")["history"]
+        assert [row["ids"] for row in history] == [row["ids"] for row in undisturbed["history"]]
+        for row in history:
+            folder = tmp_path / "run" / "rounds" / f"round-{row['round']:02d}" / "model"
+            files = {path.name: path.read_bytes() for path in folder.iterdir()}
+            assert server.tree(repo, row["branch"]) == files
+            assert len(server.commits(repo, row["branch"])) == 2  # that which made the repository, and the round's
+            assert row["commit"] == server.commits(repo, row["branch"])[0].oid
 
 
 def test_ranks_whose_launcher_was_killed_end_themselves(tmp_path: Path) -> None:

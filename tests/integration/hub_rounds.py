@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import sys
 from pathlib import Path
@@ -18,7 +19,7 @@ FOLDER = "rounds/round-01/model"
 WEIGHT_BYTES = 100_000
 
 
-def make_round(run_dir: Path, folder: str = FOLDER, seed: int = 1) -> Path:
+def make_round(run_dir: Path, folder: str = FOLDER, seed: int = 1, run: str | None = None) -> Path:
     """A sealed folder with what a round holds: large and small weights, text, an empty file, a file in a folder."""
     path = run_dir / folder
     (path / "more").mkdir(parents=True, exist_ok=True)
@@ -26,7 +27,7 @@ def make_round(run_dir: Path, folder: str = FOLDER, seed: int = 1) -> Path:
     (path / "adapter.safetensors").write_bytes(random.Random(-seed).randbytes(100))
     (path / "README.md").write_text("---\nlibrary_name: transformers\n---\n# A tagger\n")
     (path / "config.json").write_text(f'{{"seed": {seed}}}\n')
-    (path / "round.json").write_text('{"dev": {"f1": 0.75}}\n')
+    (path / "round.json").write_text(json.dumps({"dev": {"f1": 0.75}} | ({"run": run} if run else {})))
     (path / "more" / "notes.txt").write_text("é\n", encoding="utf-8")
     (path / "empty.txt").write_bytes(b"")
     seal(path)

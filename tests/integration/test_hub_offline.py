@@ -144,3 +144,13 @@ def test_mode_off_writes_nothing(tmp_path: Path) -> None:
     assert Publisher(tmp_path, "off").publish(folder, BRANCH).state == "off"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model"]
     assert sync_outbox(tmp_path) == list_branches(tmp_path) == []
+
+
+def test_a_branch_that_another_run_has_staged_is_not_taken_over(tmp_path: Path, cache: Path) -> None:
+    mine, theirs = make_round(tmp_path / "mine", run="aaaa"), make_round(tmp_path / "theirs", seed=2, run="bbbb")
+    staged = Publisher(tmp_path / "theirs", "offline", REPO).publish(theirs, BRANCH)
+    publication = Publisher(tmp_path / "mine", "offline", REPO).publish(mine, BRANCH)
+    assert publication.state == "waiting"
+    assert "another run (bbbb)" in publication.detail
+    (ref,) = cache.rglob(f"refs/{BRANCH}")
+    assert ref.read_text() == staged.commit

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hub_rounds import BRANCH, FOLDER, REPO, HubServer, added_commits, contents, make_round, online
 from hub_server import Fault, File
-from huggingface_hub import constants
+from huggingface_hub import HfApi, constants
 
 from nerc_trainer.errors import NercError
 from nerc_trainer.hub import Publisher, list_branches, resolve_revision, seal, sync_outbox, verify_branches
@@ -249,3 +249,29 @@ def test_the_token_is_used_but_never_written_down(
     written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     for text in (written.decode("latin-1"), caplog.text, echoed.detail, refused.detail):
         assert TOKEN not in text
+
+
+def test_a_branch_that_another_run_has_filled_is_not_written_over(tmp_path: Path) -> None:
+    """Another seed or strategy, or a mended recipe, gives branches of the same names."""
+    mine, theirs = make_round(tmp_path / "mine", run="aaaa"), make_round(tmp_path / "theirs", seed=2, run="bbbb")
+    with HubServer() as server:
+        assert online(tmp_path / "theirs", server).publish(theirs, BRANCH).state == "pushed"
+        publication = online(tmp_path / "mine", server).publish(mine, BRANCH)
+        assert publication.state == "waiting"
+        assert f"branch {BRANCH} of {REPO} holds a round of another run (bbbb) already" in publication.detail
+        assert server.tree(REPO, BRANCH) == contents(theirs)
+        again = make_round(tmp_path / "theirs", seed=3, run="bbbb")
+        assert online(tmp_path / "theirs", server).publish(again, BRANCH).state == "pushed"
+        assert server.tree(REPO, BRANCH) == contents(again)
+
+
+def test_a_branch_with_files_of_somebody_else_is_not_written_over(tmp_path: Path) -> None:
+    folder = make_round(tmp_path, run="aaaa")
+    with HubServer() as server:
+        api = HfApi(endpoint=server.url, token=TOKEN)
+        api.create_repo(REPO)
+        api.create_branch(REPO, branch=BRANCH)
+        api.upload_file(path_or_fileobj=b"mine", path_in_repo="notes.txt", repo_id=REPO, revision=BRANCH)
+        publication = online(tmp_path, server).publish(folder, BRANCH)
+        assert publication.state == "waiting"
+        assert "something else than a round of this run" in publication.detail
