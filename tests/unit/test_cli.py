@@ -20,6 +20,9 @@ ROOT = Path(__file__).parents[2]
 VERBS = [
     (),
     ("active",),
+    ("analyze",),
+    ("annotate",),
+    ("sweep",),
     ("recipes",),
     *(("recipes", verb) for verb in ("ls", "show", "cp", "validate", "schema")),
     ("hub",),
