@@ -193,6 +193,7 @@ def run_recipe(recipe: Recipe) -> None:
     from accelerate import PartialState
 
     from nerc_trainer.active.stage import build_rounds
+    from nerc_trainer.annotation.result import labels_to_train_on
     from nerc_trainer.corpus.load import load_corpus
     from nerc_trainer.training.arguments import training_arguments
 
@@ -200,7 +201,7 @@ def run_recipe(recipe: Recipe) -> None:
     arguments = training_arguments(recipe)
     if arguments.device.type == "cpu":
         settle_cpu(recipe.run.cpu_threads)
-    corpus = main_first(lambda: load_corpus(recipe.data, recipe.annotation.labels))
+    corpus = main_first(lambda: load_corpus(recipe.data, labels_to_train_on(recipe)))
     journal = RunJournal(recipe.run.dir)
     notes = on_main(lambda: journal.open(recipe, corpus.fingerprints, installed_versions()))
     try:

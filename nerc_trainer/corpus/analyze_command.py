@@ -11,7 +11,7 @@ from nerc_trainer.corpus.analyze import CorpusAnalysis, analyze
 from nerc_trainer.corpus.charts import CHART_NAMES, draw_charts
 from nerc_trainer.corpus.load import load_corpus
 from nerc_trainer.errors import NercError
-from nerc_trainer.files import write_bytes, write_json, write_text
+from nerc_trainer.files import write_json
 from nerc_trainer.recipe.sections import Recipe
 
 
@@ -40,8 +40,7 @@ def analyze_corpus(recipe: Recipe, out: Path | None) -> None:
         missing = set(CHART_NAMES)
         for chart in draw_charts(analysis):
             status.update(f"Drawing charts: {chart.name} is done")
-            write_bytes(folder / f"{chart.name}.png", chart.png)
-            write_text(folder / f"{chart.name}.svg", chart.svg)
+            chart.write(folder)
             missing.remove(chart.name)
         # A chart of another corpus must not pass for one of this.
         for name in missing:

@@ -3,13 +3,13 @@
 Only matplotlib's figures are used, never pyplot, so nothing is left behind in the process.
 """
 
-import io
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nerc_trainer.corpus.analyze import NONE, CorpusAnalysis, Frequency, LengthCount, order_by_count
+from nerc_trainer.plots import Chart, chart_style, render_chart
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,40 +23,11 @@ _FILLS: dict[str, dict[str, Any]] = {
     "dev": {"color": "#E69F00", "hatch": "/////"},
     "test": {"color": "#F0E442", "hatch": "xxxxx"},
 }
-_STYLE: dict[str, Any] = {
-    "axes.axisbelow": True,
-    "axes.grid": True,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "figure.constrained_layout.use": True,
-    "font.size": 9,
-    "grid.alpha": 0.4,
-    "hatch.linewidth": 0.5,
-    "legend.frameon": False,
-    "patch.edgecolor": "black",
-    "patch.force_edgecolor": True,
-    "patch.linewidth": 0.4,
-    # Text stays text, which can be searched and read aloud, and a fixed salt makes the names of SVG elements repeat.
-    "svg.fonttype": "none",
-    "svg.hashsalt": "nerc_trainer",
-    # "$" and "PRP$" are tags, not formulas.
-    "text.parse_math": False,
-}
-_DOTS_PER_INCH = 150
 _BAR_INCHES = 0.12
 # The part of the step from row to row that bars take; the rest keeps the rows apart.
 _FILLED = 0.8
 _MOST_ROWS = 100
 _MOST_BINS = 16
-
-
-@dataclass(frozen=True)
-class Chart:
-    """A chart in both formats; ``name`` is the stem of its files."""
-
-    name: str
-    png: bytes
-    svg: str
 
 
 @dataclass(frozen=True)
@@ -74,8 +45,6 @@ def draw_charts(analysis: CorpusAnalysis) -> Iterator[Chart]:
 
     The rows of a chart stand in the order of their counts in all splits together.
     """
-    from matplotlib import style
-
     bars = (
         _tag_bars(analysis, "pos_tags", "Part-of-speech tags"),
         _tag_bars(analysis, "chunk_tags", "Chunk tags"),
@@ -86,10 +55,9 @@ def draw_charts(analysis: CorpusAnalysis) -> Iterator[Chart]:
     for name, rows in zip(CHART_NAMES, bars, strict=True):
         if not rows.rows:
             continue
-        # The style starts from matplotlib's defaults, so that a user's matplotlibrc changes nothing.
-        with style.context(["default", _STYLE]):
+        with chart_style():
             figure = _draw_columns(rows) if name == "sentence_lengths" else _draw_rows(rows)
-            chart = Chart(name, *_save(figure))
+            chart = render_chart(name, figure)
         yield chart
 
 
@@ -212,11 +180,3 @@ def _percent(share: float) -> str:
     if percent < 0.01:
         return f"{percent:.2g}"
     return f"{percent:.2f}" if percent < 1 else f"{percent:.1f}"
-
-
-def _save(figure: "Figure") -> tuple[bytes, str]:
-    png, svg = io.BytesIO(), io.BytesIO()
-    # Without these the files would name the version of matplotlib and the moment.
-    figure.savefig(png, format="png", dpi=_DOTS_PER_INCH, metadata={"Software": None})
-    figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
-    return png.getvalue(), svg.getvalue().decode("utf-8")

@@ -33,6 +33,7 @@ from nerc_trainer.errors import NercError
 from nerc_trainer.evaluation.metrics import EntityMetric
 from nerc_trainer.ranks import on_main
 from nerc_trainer.training.callbacks import QuietProgress, RoundCallback
+from nerc_trainer.training.sharding import check_sharding, free_whole_weights, set_weights, shard
 
 
 class NercTrainer(Trainer):
@@ -43,6 +44,7 @@ class NercTrainer(Trainer):
     """
 
     control: TrainerControl
+    model: PreTrainedModel
 
     def __init__(
         self,
@@ -69,6 +71,9 @@ class NercTrainer(Trainer):
         self.remove_callback(PrinterCallback)
         if self.pop_callback(ProgressCallback) is not None:
             self.add_callback(QuietProgress)
+        check_sharding(self.accelerator)
+        if self.is_fsdp_enabled:
+            self.model = self.model_wrapped = shard(self.model, self.accelerator)
 
     # Rounds
 
@@ -225,6 +230,8 @@ class NercTrainer(Trainer):
                 logits = word_logits(self.model, inputs)
             if number < len(mine):
                 keep(batch, logits, inputs)
+        if self.is_fsdp_enabled:
+            free_whole_weights(self.model)
 
     def evaluate(
         self,
@@ -270,12 +277,7 @@ class NercTrainer(Trainer):
 
     def load_weights(self, state: dict[str, torch.Tensor] | None) -> None:
         """Set all weights to those that rank 0 gives; the other ranks pass None and receive them."""
-        model = self.accelerator.unwrap_model(self.model)
-        if self.is_world_process_zero():
-            model.load_state_dict(state, strict=True)
-        if self.args.world_size > 1:
-            for tensor in model.state_dict().values():
-                torch.distributed.broadcast(tensor, src=0)
+        set_weights(self.accelerator.unwrap_model(self.model), state, self.args.world_size)
 
 
 def word_logits(model: torch.nn.Module, inputs: dict[str, torch.Tensor]) -> torch.Tensor:

@@ -1,0 +1,212 @@
+"""`nerc-trainer annotate`: let an LLM label the training sentences, and never pay for an answer twice."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nerc_trainer.annotation.answering import Answers, ask_all_with_fallback
+from nerc_trainer.annotation.client import Client
+from nerc_trainer.annotation.money import Purse
+from nerc_trainer.annotation.plan import make_plan, show_plan
+from nerc_trainer.annotation.progress import LiveLine
+from nerc_trainer.annotation.quality import Interval, entity_counts, f1_interval
+from nerc_trainer.annotation.result import annotation_folder, labels_file
+from nerc_trainer.annotation.stage import Stage, endpoints_for, open_ledger, sweep_folder
+from nerc_trainer.corpus.labels import tags_to_spans
+from nerc_trainer.corpus.load import load_corpus
+from nerc_trainer.errors import NercError
+from nerc_trainer.files import write_json, write_text
+
+if TYPE_CHECKING:
+    from nerc_trainer.annotation.labeller import Labelled, Labeller, Sentence
+    from nerc_trainer.annotation.ledger import Ledger
+    from nerc_trainer.corpus.load import Corpus
+    from nerc_trainer.recipe.sections import Recipe
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The prompt and the model that label."""
+
+    prompt: str
+    model: str
+
+
+def annotate_corpus(recipe: Recipe, only_plan: bool) -> None:
+    """Label the training sentences as the recipe says, or print what that would cost.
+
+    Labels, status and figures are written to ``<run.dir>/annotation``. The same call again asks only for what is
+    missing. NercError at the end if sentences are left without an answer.
+    """
+    if not recipe.annotation.endpoints:
+        raise NercError(
+            "annotation.endpoints: needed to label; give a server, such as [{base_url: 'http://127.0.0.1:8077/v1'}]"
+        )
+    choice = _choose(recipe)
+    corpus = load_corpus(recipe.data)
+    stage = Stage(recipe, corpus)
+    indices = _chosen_sentences(recipe, len(corpus.train))
+    sentences = stage.sentences(corpus.train, indices)
+    labeller = stage.labeller(choice.prompt, choice.model)
+    fallback_prompt = recipe.annotation.fallback_prompt
+    fallback = stage.labeller(fallback_prompt, choice.model) if fallback_prompt else None
+    endpoints = endpoints_for(recipe, choice.model)
+    ledger = open_ledger(recipe)
+    try:
+        plan = make_plan(labeller, sentences, endpoints, ledger, recipe.annotation)
+        show_plan(plan)
+        if only_plan:
+            return
+        answers = _ask(recipe, labeller, fallback, sentences, ledger)
+        labelled = [one for one in answers.labelled if one is not None]
+        figures = _figures(recipe, choice, labelled, corpus, stage, ledger)
+    finally:
+        ledger.close()
+    lines = [json.dumps(one.as_row(), ensure_ascii=False) + "\n" for one in labelled]
+    write_text(labels_file(recipe), "".join(lines))
+    write_json(annotation_folder(recipe) / "annotation.json", figures)
+    show_figures(figures)
+    print(f"the labels are in {labels_file(recipe)}")
+    if left := len(sentences) - len(labelled):
+        raise NercError(_why_left(left, answers, recipe))
+
+
+def _choose(recipe: Recipe) -> Choice:
+    """What the recipe says, and where it leaves it open what the sweep has found best."""
+    section = recipe.annotation
+    if section.prompt and section.model:
+        return Choice(section.prompt, section.model)
+    path = sweep_folder(recipe) / "winner.json"
+    try:
+        winner = json.loads(path.read_text(encoding="utf-8"))
+        return Choice(section.prompt or winner["prompt"], section.model or winner["model"])
+    except FileNotFoundError:
+        key = "model" if section.model is None else "prompt"
+        raise NercError(
+            f"annotation.{key}: not given, and no sweep has chosen one ({path} is missing); give it, or run "
+            "`nerc-trainer sweep` first"
+        ) from None
+    except (ValueError, KeyError) as error:
+        raise NercError(f"{path}: damaged ({error}); run `nerc-trainer sweep` again") from error
+
+
+def _chosen_sentences(recipe: Recipe, available: int) -> list[int]:
+    wanted = recipe.annotation.sentences
+    if wanted is None or wanted >= available:
+        return list(range(available))
+    generator = np.random.default_rng([recipe.run.seed, 1])
+    # The first of one order, so that a larger number keeps what a smaller one has labelled.
+    return sorted(generator.permutation(available)[:wanted].tolist())
+
+
+def _ask(
+    recipe: Recipe, labeller: Labeller, fallback: Labeller | None, sentences: Sequence[Sentence], ledger: Ledger
+) -> Answers:
+    async def run() -> Answers:
+        endpoints = endpoints_for(recipe, labeller.model)
+        purse = Purse(recipe.annotation.limit_dollars, int(ledger.totals().dollars.scaleb(12)))
+        at_a_time = sum(endpoint.concurrency for endpoint in endpoints)
+        async with Client(
+            endpoints,
+            ledger,
+            purse,
+            deadline_seconds=recipe.annotation.deadline_seconds,
+        ) as client:
+            with LiveLine("labelling", len(sentences)) as line:
+                return await ask_all_with_fallback(labeller, fallback, sentences, client, at_a_time, line.show)
+
+    return asyncio.run(run())
+
+
+def _why_left(left: int, answers: Answers, recipe: Recipe) -> str:
+    if answers.out_of_money:
+        return (
+            f"annotation.limit_dollars = {recipe.annotation.limit_dollars}: reached, and {left:,} sentences are not "
+            "labelled; raise it, and the same command asks for them alone"
+        )
+    reasons = "; ".join(f"{count:,} times {reason}" for reason, count in answers.unanswered.most_common(3))
+    return f"{left:,} sentences are not labelled ({reasons}); the same command asks for them alone"
+
+
+def score(
+    labelled: Sequence[Labelled], true_tags: Mapping[str, list[str]], seed: int
+) -> tuple[Interval, dict[str, float], np.ndarray]:
+    """F1 of the labels with its interval, F1 by type, and the counts of each sentence.
+
+    A rejected sentence counts as one in which nothing was found.
+    """
+    rows: list[tuple[int, int, int]] = []
+    by_type: dict[str, np.ndarray] = {}
+    for one in labelled:
+        true = tags_to_spans(true_tags[one.sentence.id], "bio")
+        rows.append(entity_counts(one.spans, true))
+        for type_ in {span.type for span in (*one.spans, *true)}:
+            found = entity_counts(
+                [span for span in one.spans if span.type == type_], [span for span in true if span.type == type_]
+            )
+            by_type[type_] = by_type.get(type_, np.zeros(3, dtype=int)) + found
+    counts = np.array(rows)
+    f1 = {type_: float(2 * row[0] / max(row[1] + row[2], 1)) for type_, row in sorted(by_type.items())}
+    return f1_interval(counts, np.random.default_rng(seed)), f1, counts
+
+
+def _figures(
+    recipe: Recipe, choice: Choice, labelled: Sequence[Labelled], corpus: Corpus, stage: Stage, ledger: Ledger
+) -> dict[str, Any]:
+    """What is known of the labels: how many, how good against the truth, what they cost."""
+    seen = {stage.truth.split["id"][index] for index in stage.truth.pool} if stage.section.truth == "train" else set()
+    fair = [one for one in labelled if one.sentence.id not in seen]
+    figures: dict[str, Any] = {
+        "version": 1,
+        "prompt": choice.prompt,
+        "model": choice.model,
+        "sentences": len(labelled),
+        "status": dict(Counter(one.status for one in labelled)),
+        "reasons": dict(Counter(_kind(one.reason) for one in labelled if one.reason).most_common()),
+        "truth": None,
+        "calls": None,
+    }
+    if fair:
+        true_tags = dict(zip(corpus.train["id"], corpus.train["ner_tags"], strict=True))
+        interval, by_type, _ = score(fair, true_tags, recipe.run.seed)
+        figures["truth"] = {"sentences": len(fair), "f1": interval._asdict(), "by_type": by_type}
+    figures["calls"] = {
+        name: float(value) if isinstance(value, Decimal) else value for name, value in asdict(ledger.totals()).items()
+    }
+    return figures
+
+
+def _kind(reason: str) -> str:
+    return reason.partition(":")[0]
+
+
+def show_figures(figures: Mapping[str, Any]) -> None:
+    """A table of what the labels are and what they cost."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(show_header=False, title=f"{figures['model']} with {figures['prompt']}", title_justify="left")
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_row("sentences", f"{figures['sentences']:,}")
+    for status, count in sorted(figures["status"].items()):
+        table.add_row(f"  {status}", f"{count:,}")
+    for reason, count in figures["reasons"].items():
+        table.add_row(f"    {reason}", f"{count:,}")
+    if (truth := figures["truth"]) is not None:
+        f1 = truth["f1"]
+        table.add_row("entity F1 against the truth", f"{f1['value']:.3f} ({f1['low']:.3f} to {f1['high']:.3f})")
+        for type_, value in truth["by_type"].items():
+            table.add_row(f"  {type_}", f"{value:.3f}")
+    for name, value in figures["calls"].items():
+        if not isinstance(value, dict):
+            table.add_row(name.replace("_", " "), f"{value:,.4f}" if isinstance(value, float) else f"{value:,}")
+    Console().print(table)

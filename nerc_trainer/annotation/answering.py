@@ -1,0 +1,103 @@
+"""Puts sentences to an LLM, many at a time, and collects what its answers say."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from nerc_trainer.annotation.client import OverBudget, Unanswered
+
+if TYPE_CHECKING:
+    from nerc_trainer.annotation.client import Client
+    from nerc_trainer.annotation.labeller import Labelled, Labeller, Sentence
+    from nerc_trainer.annotation.ledger import Reply
+
+OnLabelled: TypeAlias = "Callable[[Labelled, Sequence[Reply]], None]"
+
+
+@dataclass
+class Answers:
+    """What came of the sentences that were put to a model.
+
+    ``labelled`` has one place for each sentence in their order, None where no answer came; ``unanswered`` counts those
+    by reason. ``out_of_money`` says whether the limit ended the asking.
+    """
+
+    labelled: list[Labelled | None]
+    unanswered: Counter[str] = field(default_factory=Counter)
+    out_of_money: bool = False
+
+
+async def ask_all(
+    labeller: Labeller,
+    sentences: Sequence[Sentence],
+    client: Client,
+    at_a_time: int,
+    on_labelled: OnLabelled,
+) -> Answers:
+    """Ask about every sentence; ``on_labelled`` hears each result as it comes.
+
+    A sentence that nobody answers in time is left out and does not stop the others, unless as many in a row are left
+    out as are asked at a time: then the servers are taken to be gone. Once the limit of dollars is reached nothing new
+    is asked, and the calls in flight are waited for.
+    """
+    answers = Answers([None] * len(sentences))
+    waiting = iter(range(len(sentences)))
+    in_a_row = 0
+
+    async def work() -> None:
+        nonlocal in_a_row
+        for index in waiting:
+            if answers.out_of_money or in_a_row >= at_a_time:
+                return
+            sentence = sentences[index]
+            try:
+                replies = [await client.ask(request) for request in labeller.requests(sentence)]
+            except OverBudget:
+                answers.out_of_money = True
+                return
+            except Unanswered as failure:
+                answers.unanswered[str(failure)] += 1
+                in_a_row += 1
+                continue
+            in_a_row = 0
+            labelled = labeller.read(sentence, replies)
+            answers.labelled[index] = labelled
+            on_labelled(labelled, replies)
+
+    tasks = [asyncio.create_task(work()) for _ in range(min(at_a_time, len(sentences)))]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return answers
+
+
+async def ask_all_with_fallback(
+    labeller: Labeller,
+    fallback: Labeller | None,
+    sentences: Sequence[Sentence],
+    client: Client,
+    at_a_time: int,
+    on_labelled: OnLabelled,
+) -> Answers:
+    """`ask_all`, and where an answer could not be used, once more by the ``fallback``, best in another format."""
+    answers = await ask_all(labeller, sentences, client, at_a_time, on_labelled)
+    rejected = [
+        index for index, labelled in enumerate(answers.labelled) if labelled is not None and labelled.is_rejected
+    ]
+    if fallback is None or not rejected or answers.out_of_money:
+        return answers
+    again = await ask_all(fallback, [sentences[index] for index in rejected], client, at_a_time, on_labelled)
+    for index, labelled in zip(rejected, again.labelled, strict=True):
+        # Where the second answer fails too, the first rejection stands: it names the prompt that the recipe means.
+        if labelled is not None and not labelled.is_rejected:
+            answers.labelled[index] = labelled
+    answers.unanswered += again.unanswered
+    answers.out_of_money = again.out_of_money
+    return answers

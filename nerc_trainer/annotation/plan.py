@@ -1,0 +1,85 @@
+"""What labelling will cost, before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nerc_trainer.annotation.money import dollars
+from nerc_trainer.annotation.request import estimate_tokens, request_keys
+
+if TYPE_CHECKING:
+    from nerc_trainer.annotation.labeller import Labeller, Sentence
+    from nerc_trainer.annotation.ledger import Ledger
+    from nerc_trainer.annotation.request import Endpoint
+    from nerc_trainer.recipe.annotation import AnnotationSection
+
+_USUAL_SHARE = 0.25  # of the longest answer that is allowed; right answers seldom take more
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Calls that are needed and of them those that are known; tokens and dollars of the others.
+
+    Tokens are estimates until the model has answered something; ``most_dollars`` holds if every answer takes all that
+    it may.
+    """
+
+    model: str
+    prompt: str
+    sentences: int
+    calls: int
+    known: int
+    prompt_tokens: int
+    answer_tokens: int
+    dollars: float
+    most_dollars: float
+
+
+def make_plan(
+    labeller: Labeller,
+    sentences: Sequence[Sentence],
+    endpoints: Sequence[Endpoint],
+    ledger: Ledger,
+    section: AnnotationSection,
+) -> Plan:
+    """Count calls, tokens and dollars of what is not in the ledger; those of the dearest server count."""
+    ratio = ledger.tokens_per_character(labeller.model)
+    calls = known = prompt_tokens = most_answer = 0
+    for sentence in sentences:
+        for request in labeller.requests(sentence):
+            calls += 1
+            if any(ledger.holds(key) for key in request_keys(endpoints, request)):
+                known += 1
+                continue
+            prompt_tokens += estimate_tokens(request, ratio)
+            most_answer += request.max_tokens
+    answer = round(most_answer * _USUAL_SHARE)
+
+    def most_expensive(answer_tokens: int) -> float:
+        is_batch = section.mode == "batch"
+        charges = (endpoint.price.charge(prompt_tokens, 0, answer_tokens, batch=is_batch) for endpoint in endpoints)
+        return float(dollars(max(charges)))
+
+    return Plan(
+        model=labeller.model,
+        prompt=labeller.prompt.name,
+        sentences=len(sentences),
+        calls=calls,
+        known=known,
+        prompt_tokens=prompt_tokens,
+        answer_tokens=answer,
+        dollars=most_expensive(answer),
+        most_dollars=most_expensive(most_answer),
+    )
+
+
+def show_plan(plan: Plan) -> None:
+    """Print the plan in two lines."""
+    print(f"{plan.sentences:,} sentences, {plan.model} with {plan.prompt}: {plan.calls:,} calls, {plan.known:,} known")
+    print(
+        f"to ask: {plan.calls - plan.known:,} calls, about {plan.prompt_tokens:,} tokens of prompts and "
+        f"{plan.answer_tokens:,} of answers, about {plan.dollars:.2f} dollars, {plan.most_dollars:.2f} at most",
+        flush=True,
+    )

@@ -1,0 +1,155 @@
+"""The exchange of one request with one server, and what is learnt of the server by it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from nerc_trainer.annotation.answer import Answer, Body, Refusal, read_answer, read_refusal, speaks_of_form
+from nerc_trainer.annotation.ledger import Ledger, Reply
+from nerc_trainer.annotation.request import MODES, Endpoint, Mode, Request, chat_body, estimate_tokens, guess_tokens
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+START_IT = "no connection; start the server, or correct base_url"
+# What OpenAI's newer models call the limit that every other server knows as max_tokens.
+_NEW_LIMIT_NAME = "max_completion_tokens"
+_CONNECT_SECONDS = 10.0
+
+
+def connect(endpoint: Endpoint) -> AsyncOpenAI:
+    """An API client that retries nothing by itself and goes nowhere but to the endpoint. To be closed."""
+    from httpx2 import Timeout
+    from openai import AsyncOpenAI, DefaultAioHttpClient
+
+    return AsyncOpenAI(
+        base_url=endpoint.base_url,
+        api_key=endpoint.key or "none",
+        max_retries=0,
+        timeout=Timeout(None, connect=_CONNECT_SECONDS),
+        # aiohttp takes half the processor time of httpx. A proxy that the environment names is of no use on loopback,
+        # and a redirect would take the key to another host.
+        http_client=DefaultAioHttpClient(trust_env=not endpoint.is_local, follow_redirects=False),
+    )
+
+
+def make_reply(
+    endpoint: Endpoint,
+    request: Request,
+    key: bytes,
+    mode: Mode,
+    answer: Answer,
+    seconds: float,
+    tokens_per_character: float | None,
+    *,
+    batch: bool = False,
+) -> Reply:
+    """The ledger's row for an answer; what the server has not counted is estimated."""
+    prompt, completion = answer.prompt_tokens, answer.completion_tokens
+    estimated = prompt is None or completion is None
+    prompt = estimate_tokens(request, tokens_per_character) if prompt is None else prompt
+    completion = guess_tokens(answer.text) if completion is None else completion
+    return Reply(
+        key=key,
+        base_url=endpoint.base_url,
+        model=endpoint.model,
+        text=answer.text,
+        finish_reason=answer.finish_reason,
+        prompt_tokens=prompt,
+        cached_tokens=answer.cached_tokens,
+        completion_tokens=completion,
+        price=endpoint.price.charge(prompt, answer.cached_tokens, completion, batch=batch),
+        seconds=seconds,
+        created=time.time(),
+        mode=mode,
+        logprobs=answer.logprobs,
+        batch=batch,
+        estimated=estimated,
+        prompt_characters=request.characters,
+    )
+
+
+class Server:
+    """An endpoint, the connections to it, and which form of answer it knows."""
+
+    def __init__(self, endpoint: Endpoint, ledger: Ledger) -> None:
+        self.endpoint = endpoint
+        self._ledger = ledger
+        self._api = connect(endpoint)
+        known = ledger.capability(endpoint.base_url, endpoint.model)
+        self._mode: Mode = known or MODES[0]
+        self._mode_is_known = known is not None
+        self._limit_name = "max_tokens"
+
+    async def close(self) -> None:
+        await self._api.close()
+
+    def mode_for(self, request: Request, refused: Mapping[Mode, Refusal]) -> Mode | None:
+        """The strictest form of answer that is left to try for a request; None where there is none.
+
+        Once a form is known to work, a refusal that says nothing of the form is about the request itself.
+        """
+        if request.schema is None:
+            return None if refused else "text"
+        if self._mode_is_known and not all(speaks_of_form(refusal) for refusal in refused.values()):
+            return None
+        modes = MODES[MODES.index(self._mode) :]
+        return next((mode for mode in modes if mode not in refused), None)
+
+    def accepted(self, request: Request, mode: Mode) -> bool:
+        """Note that the server has answered; whether that has decided which form it knows."""
+        if request.schema is None or self._mode_is_known:
+            return False
+        self._mode, self._mode_is_known = mode, True
+        self._ledger.remember_capability(self.endpoint.base_url, self.endpoint.model, mode)
+        return True
+
+    async def exchange(self, request: Request, mode: Mode) -> Answer | Refusal:
+        """Send a request and read what comes back, for as long as that takes."""
+        import aiohttp
+        import httpx2
+        import openai
+
+        content = chat_body(self.endpoint.model, request, mode)
+        content[self._limit_name] = content.pop("max_tokens")
+        body = Body()
+        try:
+            # What stands in extra_body is sent as it is; checking the arguments takes longer than all the rest.
+            async with self._api.chat.completions.with_streaming_response.create(
+                model=self.endpoint.model, messages=[], extra_body=content
+            ) as response:
+                async for chunk in response.iter_bytes():
+                    body.add(chunk)
+            return self._without_key(read_answer(body))
+        except openai.APIStatusError as error:
+            body.add(error.response.content)
+            return self._without_key(self._read_refusal(error.status_code, error.response.headers, body))
+        except (openai.APIConnectionError, httpx2.RequestError, aiohttp.ClientError) as error:
+            causes = list(_causes(error))
+            if any(
+                isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError) for cause in causes
+            ):
+                return Refusal("connection", START_IT, "retry")
+            return Refusal("cut", f"the connection broke off ({type(causes[-1]).__name__})", "retry")
+
+    def _read_refusal(self, status: int, headers: Mapping[str, str], body: Body) -> Refusal:
+        refusal = read_refusal(status, headers, body)
+        if refusal.then == "reword" and self._limit_name == "max_tokens" and _NEW_LIMIT_NAME in refusal.detail:
+            self._limit_name = _NEW_LIMIT_NAME
+            return replace(refusal, then="again")
+        return refusal
+
+    def _without_key(self, result: Answer | Refusal) -> Answer | Refusal:
+        """Some servers quote the key in their messages."""
+        if isinstance(result, Refusal) and self.endpoint.key:
+            return replace(result, detail=result.detail.replace(self.endpoint.key, "***"))
+        return result
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
