@@ -28,7 +28,7 @@ def render_card(record: Mapping[str, Any]) -> str:
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
-    environment.filters.update(cell=_cell, score=_score, code=_code)
+    environment.filters.update(cell=one_cell, score=_score, code=code)
     template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
     return template.render(front_matter=_front_matter(record), aggregation=AGGREGATION, **record)
 
@@ -69,14 +69,14 @@ def _results(record: Mapping[str, Any], split: str) -> list[EvalResult]:
     ]
 
 
-def _cell(value: object) -> str:
+def one_cell(value: object) -> str:
     """Text that stays within one cell of a Markdown table."""
     return " ".join(str(value).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").split())
 
 
-def _code(value: object) -> str:
+def code(value: object) -> str:
     """A literal in one cell of a Markdown table; backticks cannot be escaped there, so they are replaced."""
-    return f"`{_cell(str(value).replace('`', chr(39)))}`"
+    return f"`{one_cell(str(value).replace('`', chr(39)))}`"
 
 
 def _score(value: float | None) -> str:

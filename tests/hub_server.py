@@ -196,7 +196,7 @@ class HubServer:
 
     def _routes(self) -> list[tuple[str, str, Callable[..., Answer]]]:
         repo = r"([^/]+/[^/]+)"
-        model = "/api/models/" + repo
+        model = "/api/(?:models|datasets)/" + repo
         return [
             ("GET", "/api/whoami-v2", lambda _: _json({"name": "me", "type": "user", "orgs": [], "auth": {}})),
             ("POST", "/api/repos/create", self._create_repo),
@@ -208,14 +208,14 @@ class HubServer:
             ("GET", model, self._info),
             ("GET", model + "/revision/([^/]+)", self._info),
             ("GET", model + "/tree/([^/]+)", self._tree),
-            ("POST", "/" + repo + "[.]git/info/lfs/objects/batch", self._lfs_batch),
+            ("POST", "/(?:datasets/)?" + repo + "[.]git/info/lfs/objects/batch", self._lfs_batch),
             ("PUT", "/lfs/([0-9a-f]+)", self._put_object),
             ("PUT", "/lfs/([0-9a-f]+)/([0-9]+)", self._put_part),
             ("POST", "/lfs/([0-9a-f]+)/complete", self._complete_parts),
             ("POST", "/lfs/([0-9a-f]+)/verify", self._verify_object),
             ("GET", "/lfs/([0-9a-f]+)", lambda _, oid: Answer(body=self.objects[oid])),
-            ("HEAD", "/" + repo + "/resolve/([^/]+)/(.+)", self._resolve),
-            ("GET", "/" + repo + "/resolve/([^/]+)/(.+)", self._resolve),
+            ("HEAD", "/(?:datasets/)?" + repo + "/resolve/([^/]+)/(.+)", self._resolve),
+            ("GET", "/(?:datasets/)?" + repo + "/resolve/([^/]+)/(.+)", self._resolve),
         ]
 
     def _repo(self, name: str) -> Repo:
@@ -229,7 +229,8 @@ class HubServer:
         if name in self.repos:
             raise Refusal(409, "RepoExists", {"error": "exists", "url": f"{self.url}/{name}"})
         self.create(name, private=asked.get("visibility") == "private")
-        return _json({"url": f"{self.url}/{name}"})
+        kind = "datasets/" if asked.get("type") == "dataset" else ""
+        return _json({"url": f"{self.url}/{kind}{name}"})
 
     def _create_branch(self, request: Request, name: str, branch: str) -> Answer:
         repo = self._repo(name)

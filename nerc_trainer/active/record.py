@@ -7,10 +7,10 @@ import json
 import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nerc_trainer.costs import expert_dollars
+from nerc_trainer.public_names import without_folders
 
 if TYPE_CHECKING:
     from nerc_trainer.recipe.sections import Recipe
@@ -85,7 +85,7 @@ def published_record(
         "branch": record["branch"],
         "round": record["round"],
         "recipe_name": recipe.run.name,
-        "encoder": _public_name(recipe.model.encoder),
+        "encoder": without_folders(recipe.model.encoder),
         "encoder_revision": recipe.model.revision,
         "strategy": recipe.active.strategy,
         "seed": recipe.run.seed,
@@ -109,11 +109,6 @@ def run_id(recipe: Recipe, data: Mapping[str, Mapping[str, Any]]) -> str:
     corpus = {split: facts["sha256"] for split, facts in data.items()}
     said = json.dumps([recipe.run.seed, recipe.run.batch_size, sections, corpus], sort_keys=True)
     return hashlib.sha256(said.encode()).hexdigest()[:16]
-
-
-def _public_name(encoder: str) -> str:
-    """A Hub id or package as it is, a folder of this machine by its last part alone."""
-    return Path(encoder).name if Path(encoder).is_absolute() or Path(encoder).is_dir() else encoder
 
 
 def installed_versions() -> dict[str, str]:

@@ -195,9 +195,10 @@ def run_recipe(recipe: Recipe) -> None:
     from nerc_trainer.active.stage import build_rounds
     from nerc_trainer.annotation.result import labels_to_train_on
     from nerc_trainer.corpus.load import load_corpus
+    from nerc_trainer.modeling.build import quiet_transformers
     from nerc_trainer.training.arguments import training_arguments
 
-    _quiet_libraries()
+    quiet_transformers()
     arguments = training_arguments(recipe)
     if arguments.device.type == "cpu":
         settle_cpu(recipe.run.cpu_threads)
@@ -231,11 +232,3 @@ def run_recipe(recipe: Recipe) -> None:
         journal.close()
     # Without an orderly end of the process group some runs abort at exit; after an error it would wait for the others.
     PartialState().destroy_process_group()
-
-
-def _quiet_libraries() -> None:
-    """Keep back what transformers says at every load and save: which weights the new head has not, and file bars."""
-    from transformers.utils import logging
-
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()

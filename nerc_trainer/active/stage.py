@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from nerc_trainer.active.sampler import EntropySamplerCallback
 from nerc_trainer.corpus.encode import EncodedText, PieceDataset, encode_words, flatten_tags
 from nerc_trainer.hub import Publisher
 from nerc_trainer.modeling.build import build_tagger, load_tokenizer, piece_length
+from nerc_trainer.public_names import split_name
 from nerc_trainer.ranks import main_first
 from nerc_trainer.training.arguments import step_size, token_budget
 from nerc_trainer.training.trainer import NercTrainer
@@ -74,17 +74,10 @@ def data_facts(recipe: Recipe, corpus: Corpus) -> dict[str, dict[str, Any]]:
     splits = {"train": corpus.train, "dev": corpus.dev, "test": corpus.test}
     return {
         name: {
-            "name": _public_name(recipe, getattr(recipe.data, name)),
+            "name": split_name(recipe.data, getattr(recipe.data, name)),
             "sha256": corpus.fingerprints[name],
             "sentences": len(split),
         }
         for name, split in splits.items()
         if split is not None
     }
-
-
-def _public_name(recipe: Recipe, split: str) -> str:
-    if recipe.data.dataset is None:
-        return Path(split).name
-    dataset = Path(recipe.data.dataset)
-    return f"{dataset.name if dataset.exists() else recipe.data.dataset}, {split}"

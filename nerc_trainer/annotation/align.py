@@ -33,11 +33,13 @@ class Mention:
 class Echo:
     """What an answer repeats of the sentence and marks in it; spans count the words of the echo.
 
-    ``mended`` counts tags that were no well-formed BIO.
+    ``by_word`` says that each word was tagged as a whole, so that one which joins words of the sentence is in doubt;
+    marks stand wherever the model puts them. ``mended`` counts tags that were no well-formed BIO.
     """
 
     words: tuple[str, ...]
     spans: tuple[Span, ...]
+    by_word: bool = True
     mended: int = 0
 
 
@@ -93,6 +95,8 @@ def align_echo(words: Sequence[str], echo: Echo) -> Alignment:
             status = "fuzzy"
         elif not _is_certain(source, repeated, place, start, anchors):
             status = "moved"
+        elif echo.by_word and _joins_words(source, repeated, place, start):
+            status = "fuzzy"
         else:
             status = "exact" if squeeze("".join(said)) == squeeze("".join(meant)) else "case"
         placed.append(PlacedSpan(Span(*place, span.type), status, " ".join(said), span.type))
@@ -114,8 +118,7 @@ def _match(source: str, repeated: str) -> list[int | None]:
 def _count_uncovered(source: Characters, matches: Sequence[int | None]) -> int:
     """Words of which less than half is in the echo."""
     counts = Counter(source.word_of(match) for match in matches if match is not None)
-    lengths = (end - start for start, end in zip(source.starts, source.ends, strict=True))
-    return sum(2 * counts[word] < length for word, length in enumerate(lengths))
+    return sum(2 * counts[word] < source.length(word) for word in range(len(source.starts)))
 
 
 def _claimed_words(source: Characters, matches: Sequence[int], length: int) -> Place | None:
@@ -124,7 +127,7 @@ def _claimed_words(source: Characters, matches: Sequence[int], length: int) -> P
     claimed = [
         word
         for word, count in Counter(source.word_of(match) for match in matches).items()
-        if 2 * count >= min(source.ends[word] - source.starts[word], length)
+        if 2 * count >= min(source.length(word), length)
     ]
     if not claimed:
         return None
@@ -173,3 +176,12 @@ def _is_certain(source: Characters, repeated: Characters, place: Place, start: i
     if behind is None:
         behind = len(source.text) + shift == len(repeated.text)
     return before and behind
+
+
+def _joins_words(source: Characters, repeated: Characters, place: Place, start: int) -> bool:
+    """Whether the echo joins any of the words of ``place`` or beside it, so that a tag may be meant for a part of one."""
+    shift = start - source.starts[place[0]]
+    cuts = {0, *repeated.ends}
+    first, last = max(place[0] - 1, 0), min(place[1], len(source.ends) - 1)
+    wanted = {source.starts[first], *source.ends[first : last + 1]}
+    return not {cut + shift for cut in wanted} <= cuts

@@ -14,6 +14,7 @@ import numpy as np
 
 from nerc_trainer.annotation.answering import Answers, ask_all_with_fallback
 from nerc_trainer.annotation.client import Client
+from nerc_trainer.annotation.dataset import push_dataset, save_dataset
 from nerc_trainer.annotation.money import Purse
 from nerc_trainer.annotation.plan import make_plan, show_plan
 from nerc_trainer.annotation.progress import LiveLine
@@ -24,6 +25,7 @@ from nerc_trainer.corpus.labels import tags_to_spans
 from nerc_trainer.corpus.load import load_corpus
 from nerc_trainer.errors import NercError
 from nerc_trainer.files import write_json, write_text
+from nerc_trainer.public_names import split_name
 
 if TYPE_CHECKING:
     from nerc_trainer.annotation.labeller import Labelled, Labeller, Sentence
@@ -67,16 +69,20 @@ def annotate_corpus(recipe: Recipe, only_plan: bool) -> None:
             return
         answers = _ask(recipe, labeller, fallback, sentences, ledger)
         labelled = [one for one in answers.labelled if one is not None]
-        figures = _figures(recipe, choice, labelled, corpus, stage, ledger)
+        figures = _figures(recipe, labeller, labelled, corpus, stage, ledger)
     finally:
         ledger.close()
-    lines = [json.dumps(one.as_row(), ensure_ascii=False) + "\n" for one in labelled]
-    write_text(labels_file(recipe), "".join(lines))
+    rows = [one.as_row() for one in labelled]
+    write_text(labels_file(recipe), "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     write_json(annotation_folder(recipe) / "annotation.json", figures)
+    dataset_folder = annotation_folder(recipe) / "dataset"
+    save_dataset(dataset_folder, rows, figures, split_name(recipe.data, recipe.data.train))
     show_figures(figures)
-    print(f"the labels are in {labels_file(recipe)}")
+    print(f"the labels are in {labels_file(recipe)}, and as a data set in {dataset_folder}")
     if left := len(sentences) - len(labelled):
         raise NercError(_why_left(left, answers, recipe))
+    if repo := recipe.annotation.repo:
+        print(f"pushed to {repo}: commit {push_dataset(dataset_folder, repo, recipe)}")
 
 
 def _choose(recipe: Recipe) -> Choice:
@@ -159,15 +165,15 @@ def score(
 
 
 def _figures(
-    recipe: Recipe, choice: Choice, labelled: Sequence[Labelled], corpus: Corpus, stage: Stage, ledger: Ledger
+    recipe: Recipe, labeller: Labeller, labelled: Sequence[Labelled], corpus: Corpus, stage: Stage, ledger: Ledger
 ) -> dict[str, Any]:
     """What is known of the labels: how many, how good against the truth, what they cost."""
     seen = {stage.truth.split["id"][index] for index in stage.truth.pool} if stage.section.truth == "train" else set()
     fair = [one for one in labelled if one.sentence.id not in seen]
     figures: dict[str, Any] = {
         "version": 1,
-        "prompt": choice.prompt,
-        "model": choice.model,
+        "prompt": labeller.prompt.name,
+        "model": labeller.model,
         "sentences": len(labelled),
         "status": dict(Counter(one.status for one in labelled)),
         "reasons": dict(Counter(_kind(one.reason) for one in labelled if one.reason).most_common()),

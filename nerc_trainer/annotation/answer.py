@@ -77,12 +77,17 @@ def read_answer(body: Body) -> Answer | Refusal:
         content = json.loads(bytes(body.head))
     except (ValueError, RecursionError):
         return Answer("", "malformed", *_usage(_usage_in(bytes(body.head[-LONGEST_TAIL:]))))
+    return answer_in(content)
+
+
+def answer_in(content: Any) -> Answer | Refusal:
+    """`read_answer` of a body that is JSON."""
     if not isinstance(content, dict):
         return Answer("", "malformed")
     if isinstance(content.get("error"), dict) and not content.get("choices"):
         code = content["error"].get("code")
         status = code if isinstance(code, int) and 400 <= code <= 599 else 502
-        return read_refusal(status, {}, body)
+        return refusal_for(status, {}, content)
     usage = _usage(content.get("usage"))
     try:
         choice = content["choices"][0]
@@ -97,7 +102,18 @@ def read_answer(body: Body) -> Answer | Refusal:
 
 def read_refusal(status: int, headers: Mapping[str, str], body: Body) -> Refusal:
     """What follows from a response with another status than 200."""
-    error = _error_in(bytes(body.head))
+    try:
+        content = json.loads(bytes(body.head))
+    except (ValueError, RecursionError):
+        content = {"message": body.head[:_LONGEST_DETAIL].decode("utf-8", "replace")}
+    return refusal_for(status, headers, content)
+
+
+def refusal_for(status: int, headers: Mapping[str, str], content: Any) -> Refusal:
+    """`read_refusal` of a body that is JSON."""
+    error = content.get("error", content) if isinstance(content, dict) else content
+    if not isinstance(error, dict):
+        error = {"message": error}
     message = " ".join(str(error.get("message") or "").split())[:_LONGEST_DETAIL]
     code = f"{error.get('code')} {error.get('type')}"
     detail = f"status {status}: {message}" if message else f"status {status}"
@@ -140,15 +156,6 @@ def _pause(headers: Mapping[str, str]) -> float | None:
             return None
         seconds = until - now
     return max(0.0, seconds) if math.isfinite(seconds) else None
-
-
-def _error_in(head: bytes) -> dict[str, Any]:
-    try:
-        content = json.loads(head)
-    except (ValueError, RecursionError):
-        return {"message": head[:_LONGEST_DETAIL].decode("utf-8", "replace")}
-    error = content.get("error", content) if isinstance(content, dict) else content
-    return error if isinstance(error, dict) else {"message": error}
 
 
 def _usage_in(part: bytes) -> Any:

@@ -47,6 +47,10 @@ class Characters:
         places = (self.words_at(start, start + len(text)) for start in self.offsets(text))
         return [place for place in places if place is not None]
 
+    def length(self, word: int) -> int:
+        """Characters of a word."""
+        return self.ends[word] - self.starts[word]
+
     def word_of(self, offset: int) -> int:
         """The word that a character belongs to."""
         return bisect_right(self.ends, offset)

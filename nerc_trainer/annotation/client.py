@@ -38,7 +38,7 @@ _PAUSE_WORTH_TELLING = 5.0
 # What follows from the refusal lies with us, so the call keeps its slot.
 _AT_ONCE = ("again", "reword")
 # The server may have finished such a call, and bill it.
-_PERHAPS_PAID = ("cut", "timeout", "cancelled")
+_PERHAPS_PAID = ("cut", "timeout")
 
 
 class Client:
@@ -126,39 +126,47 @@ class Client:
         endpoint, request, server = lane.endpoint, call.request, self._servers[lane.endpoint]
         mode = server.mode_for(request, call.refused[endpoint])
         if mode is None:
-            raise Unanswered(call.explain("the request is refused"))
+            raise Unanswered(call.last_failure)
+        key = call.keys[endpoint]
         worst_case = endpoint.price.charge(most_tokens(request), 0, request.max_tokens)
         await self._purse.reserve_when_free(worst_case)
-        cost = 0
-        started = self._loop.time()
-        timeout = min(self._deadline / _ATTEMPTS_BEFORE_DEADLINE, until - started)
-        result: Answer | Refusal = Refusal("cancelled", "the program was stopped", "give_up")
+        started, cost = self._loop.time(), 0
         try:
-            if timeout <= 0:
-                raise Unanswered(
-                    call.explain("its deadline passed while it waited for money that others had set aside")
-                )
-            try:
-                result = await asyncio.wait_for(server.exchange(request, mode), timeout)
-            except asyncio.TimeoutError:
-                result = Refusal("timeout", f"no answer within {timeout:.1f} seconds", "retry")
-            finally:
-                if isinstance(result, Refusal):
-                    cost = worst_case if result.kind in _PERHAPS_PAID else 0
-                    self._ledger.note_failure(call.keys[endpoint], endpoint.base_url, result.kind, result.detail, cost)
+            if started >= until:
+                raise Unanswered(call.explain("its deadline passed while others had the rest of the money set aside"))
+            cost = worst_case
+            result = await self._exchange(server, request, mode, until - started)
             seconds = self._loop.time() - started
             if isinstance(result, Refusal):
+                cost = worst_case if result.kind in _PERHAPS_PAID else 0
+                self._ledger.note_failure(key, endpoint.base_url, result.kind, result.detail, cost)
                 self._count_refusal(call, lane, mode, result, started)
                 return result
-            reply = make_reply(
-                endpoint, request, call.keys[endpoint], mode, result, seconds, self._tokens_per_character
-            )
+            reply = make_reply(endpoint, request, key, mode, result, seconds, self._tokens_per_character)
             cost = reply.price
             self._ledger.put(reply)
+        except asyncio.CancelledError:
+            self._ledger.note_failure(key, endpoint.base_url, "cancelled", "the program was stopped", worst_case)
+            raise
         finally:
             self._purse.settle(worst_case, cost)
         self._count_reply(call, lane, mode, reply)
         return reply
+
+    async def _exchange(self, server: Server, request: Request, mode: Mode, seconds: float) -> Answer | Refusal:
+        """An exchange that ends in time."""
+        timeout = min(self._deadline / _ATTEMPTS_BEFORE_DEADLINE, seconds)
+        # Not wait_for: before Python 3.12 it forgets that it was cancelled when the answer comes at the same moment.
+        exchange = asyncio.ensure_future(server.exchange(request, mode))
+        try:
+            await asyncio.wait([exchange], timeout=timeout)
+            if exchange.done():
+                return exchange.result()
+            return Refusal("timeout", f"no answer within {timeout:.1f} seconds", "retry")
+        finally:
+            if not exchange.done():
+                exchange.cancel()
+                await asyncio.wait([exchange])
 
     def _count_reply(self, call: _Call, lane: Lane, mode: Mode, reply: Reply) -> None:
         """What a reply says of its server."""
@@ -170,7 +178,7 @@ class Client:
 
     def _count_refusal(self, call: _Call, lane: Lane, mode: Mode, refusal: Refusal, started: float) -> None:
         """What a refusal says of its server, so that nobody is sent there in vain."""
-        line = f"{lane.endpoint.base_url}: {refusal.detail}"
+        call.last_failure = line = f"{lane.endpoint.base_url}: {refusal.detail}"
         if refusal.then not in _AT_ONCE:
             lane.give_back(call.tokens)
         if refusal.then == "reword":
@@ -187,7 +195,6 @@ class Client:
 
     async def _wait_to_retry(self, call: _Call, lane: Lane, refusal: Refusal, until: float) -> None:
         """Return when the call may be tried again; raises Unanswered when it may not."""
-        call.last_failure = f"{lane.endpoint.base_url}: {refusal.detail}"
         if refusal.then == "give_up":
             raise Unanswered(call.last_failure)
         if refusal.then != "retry":

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 from nerc_trainer.annotation.money import dollars
 from nerc_trainer.annotation.request import Mode
@@ -147,39 +147,35 @@ class Ledger:
 
     def put(self, reply: Reply) -> None:
         """Keep a reply. When this returns, a kill of the process loses nothing."""
-        self._write(_INSERT, tuple(getattr(reply, column) for column in _COLUMNS))
+        self.write((_INSERT, tuple(getattr(reply, column) for column in _COLUMNS)))
 
     # What is known of servers
 
     def note_failure(self, key: bytes, base_url: str, kind: str, detail: str, price: int = 0) -> None:
         """Count a call without an answer; `price` is what it may have cost all the same, in picodollars."""
-        self._write(
-            "INSERT INTO failure (key, base_url, kind, detail, price, created) VALUES (?, ?, ?, ?, ?, ?)",
-            (key, base_url, kind, detail, price, time.time()),
+        self.write(
+            (
+                "INSERT INTO failure (key, base_url, kind, detail, price, created) VALUES (?, ?, ?, ?, ?, ?)",
+                (key, base_url, kind, detail, price, time.time()),
+            )
         )
 
     def capability(self, base_url: str, model: str) -> Mode | None:
         """The strictest form of answer that the server has been seen to accept for the model."""
-        with _named(self.path):
-            row = self._database.execute(
-                "SELECT mode FROM capability WHERE base_url = ? AND model = ?", (base_url, model)
-            ).fetchone()
-        return None if row is None else cast(Mode, row[0])
+        rows = self.read("SELECT mode FROM capability WHERE base_url = ? AND model = ?", (base_url, model))
+        return cast(Mode, rows[0][0]) if rows else None
 
     def remember_capability(self, base_url: str, model: str, mode: Mode) -> None:
-        self._write("INSERT OR REPLACE INTO capability VALUES (?, ?, ?)", (base_url, model, mode))
+        self.write(("INSERT OR REPLACE INTO capability VALUES (?, ?, ?)", (base_url, model, mode)))
 
     # Sums
 
     def totals(self) -> Totals:
         """Sums over this ledger; known ones were paid by someone else."""
-        with _named(self.path):
-            calls, prompt, cached, completion, price = self._database.execute(
-                "SELECT count(*), sum(prompt_tokens), sum(cached_tokens), sum(completion_tokens), sum(price) FROM reply"
-            ).fetchone()
-            kinds = self._database.execute(
-                "SELECT kind, count(*), sum(price) FROM failure GROUP BY kind ORDER BY kind"
-            ).fetchall()
+        ((calls, prompt, cached, completion, price),) = self.read(
+            "SELECT count(*), sum(prompt_tokens), sum(cached_tokens), sum(completion_tokens), sum(price) FROM reply"
+        )
+        kinds = self.read("SELECT kind, count(*), sum(price) FROM failure GROUP BY kind ORDER BY kind")
         return Totals(
             calls=calls,
             prompt_tokens=prompt or 0,
@@ -203,12 +199,30 @@ class Ledger:
             tokens += row[1] or 0
         return tokens / characters if characters else None
 
+    # SQL, for what else is kept in the file
+
+    def read(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """The rows that a statement selects from this ledger."""
+        with _named(self.path):
+            return self._database.execute(statement, values).fetchall()
+
+    def write(self, *changes: tuple[str, Sequence[object]]) -> None:
+        """Make changes, all of them or none. When this returns, a kill of the process loses nothing."""
+        with _named(self.path):
+            if len(changes) == 1:
+                self._database.execute(*changes[0])
+                return
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                for statement, values in changes:
+                    self._database.execute(statement, values)
+            except BaseException:
+                self._database.execute("ROLLBACK")
+                raise
+            self._database.execute("COMMIT")
+
     def _databases(self) -> list[tuple[Path, sqlite3.Connection]]:
         return [(self.path, self._database), *self._known]
-
-    def _write(self, statement: str, values: tuple[object, ...]) -> None:
-        with _named(self.path):
-            self._database.execute(statement, values)
 
 
 def _take_lock(path: Path) -> IO[str]:

@@ -52,9 +52,10 @@ def read_marks(
 def _choose_line(format: MarkedFormat, words: Sequence[str], text: str) -> str:
     """The line that repeats the sentence, or the whole text if it is broken into several."""
     source = squeeze("".join(disguised(format, word) for word in words)).casefold()
-    lines = [line.strip() for line in text.split("\n") if line.strip() and not line.lstrip().startswith("```")]
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    whole = " ".join(line for line in lines if not line.startswith("```"))
     candidates: list[tuple[bool, float, int, str]] = []
-    for number, line in enumerate([*lines[:_LINES], " ".join(lines)]):
+    for number, line in enumerate([*lines[:_LINES], whole]):
         for variant in dict.fromkeys((line, line.strip(_WRAPPERS), line.partition(":")[2].strip(_WRAPPERS))):
             # Too long or too short to be the sentence, marks included: not worth a comparison.
             if not len(source) / 2 <= len(variant) <= 8 * len(source) + 256:
@@ -94,7 +95,7 @@ def _split_at_marks(
         name = mark["name"] if format == "inline" else ""
         if format == "inline" and not _is_mark(name, line, resolve_type):
             continue
-        words += line[offset : mark.start()].split()
+        words += disguised(format, line[offset : mark.start()]).split()
         offset = mark.end()
         if not mark["slash"]:
             opened.append((name, len(words)))
@@ -103,10 +104,10 @@ def _split_at_marks(
         resolved = resolve_type(name) if format == "inline" else type_
         if resolved is not None and start < len(words):
             spans.append(Span(start, len(words), resolved))
-    words += line[offset:].split()
+    words += disguised(format, line[offset:]).split()
     if opened:
         raise Rejection("wrong_shape", f"a mark is never closed: {opened[0][0] or BEGIN_MARK}")
-    return Echo(tuple(words), tuple(spans))
+    return Echo(tuple(words), tuple(spans), by_word=False)
 
 
 def _is_mark(name: str, line: str, resolve_type: Callable[[str], str | None]) -> bool:

@@ -43,7 +43,7 @@ def parse_reply(
     if finish_reason in _CUT or finish_reason == "content_filter":
         raise Rejection("cut" if finish_reason in _CUT else "refused", f"finish_reason {finish_reason}")
     text = text.strip()
-    if text.startswith("<think>") and not words[0].startswith("<think>"):
+    if text.startswith("<think>") and not "".join(words[:1]).startswith("<think>"):
         text = text.partition("</think>")[2].strip()
     if not text:
         raise Rejection("empty", "nothing was said")
@@ -104,7 +104,7 @@ def _read_tags(
         raise Rejection("length_mismatch", f"{len(tags)} ner_tags for {counted}")
     spans = tags_to_spans(tags, "bioes")
     mended = sum(tag != wanted for tag, wanted in zip(tags, spans_to_tags(spans, len(tags)), strict=True))
-    return Echo(tuple(disguised("tokens_tags", token) for token in tokens), tuple(spans), mended)
+    return Echo(tuple(disguised("tokens_tags", token) for token in tokens), tuple(spans), mended=mended)
 
 
 def _normal_tag(tag: str, resolve_type: Callable[[str], str | None]) -> str:

@@ -18,6 +18,10 @@ Mode = Literal["json_schema", "json_object", "text"]
 # How the form of an answer is asked for, the strictest first.
 MODES: tuple[Mode, ...] = ("json_schema", "json_object", "text")
 
+# The limit of an answer by the name that every server knows, and by the one that OpenAI's newer models ask for.
+MAX_TOKENS = "max_tokens"
+MAX_COMPLETION_TOKENS = "max_completion_tokens"
+
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 # Role, separators and the like cost a server's chat template a few tokens a message.
 _TOKENS_AROUND_MESSAGE = 16
@@ -119,12 +123,12 @@ def request_keys(endpoints: Sequence[Endpoint], request: Request) -> list[bytes]
     return keys
 
 
-def chat_body(model: str, request: Request, mode: Mode) -> dict[str, Any]:
-    """The JSON body of a chat completion, with the answer's form asked for as `mode` says."""
+def chat_body(model: str, request: Request, mode: Mode, limit_name: str = MAX_TOKENS) -> dict[str, Any]:
+    """The JSON body of a chat completion; `mode` is how the form of the answer is asked for."""
     body: dict[str, Any] = {
         "model": model,
         "messages": [dict(message) for message in request.messages],
-        "max_tokens": request.max_tokens,
+        limit_name: request.max_tokens,
         "temperature": request.temperature,
     }
     if request.top_p is not None:

@@ -9,14 +9,22 @@ from typing import TYPE_CHECKING
 
 from nerc_trainer.annotation.answer import Answer, Body, Refusal, read_answer, read_refusal, speaks_of_form
 from nerc_trainer.annotation.ledger import Ledger, Reply
-from nerc_trainer.annotation.request import MODES, Endpoint, Mode, Request, chat_body, estimate_tokens, guess_tokens
+from nerc_trainer.annotation.request import (
+    MAX_COMPLETION_TOKENS,
+    MAX_TOKENS,
+    MODES,
+    Endpoint,
+    Mode,
+    Request,
+    chat_body,
+    estimate_tokens,
+    guess_tokens,
+)
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 START_IT = "no connection; start the server, or correct base_url"
-# What OpenAI's newer models call the limit that every other server knows as max_tokens.
-_NEW_LIMIT_NAME = "max_completion_tokens"
 _CONNECT_SECONDS = 10.0
 
 
@@ -82,7 +90,7 @@ class Server:
         known = ledger.capability(endpoint.base_url, endpoint.model)
         self._mode: Mode = known or MODES[0]
         self._mode_is_known = known is not None
-        self._limit_name = "max_tokens"
+        self._limit_name = MAX_TOKENS
 
     async def close(self) -> None:
         await self._api.close()
@@ -113,8 +121,7 @@ class Server:
         import httpx2
         import openai
 
-        content = chat_body(self.endpoint.model, request, mode)
-        content[self._limit_name] = content.pop("max_tokens")
+        content = chat_body(self.endpoint.model, request, mode, self._limit_name)
         body = Body()
         try:
             # What stands in extra_body is sent as it is; checking the arguments takes longer than all the rest.
@@ -137,8 +144,8 @@ class Server:
 
     def _read_refusal(self, status: int, headers: Mapping[str, str], body: Body) -> Refusal:
         refusal = read_refusal(status, headers, body)
-        if refusal.then == "reword" and self._limit_name == "max_tokens" and _NEW_LIMIT_NAME in refusal.detail:
-            self._limit_name = _NEW_LIMIT_NAME
+        if refusal.then == "reword" and self._limit_name == MAX_TOKENS and MAX_COMPLETION_TOKENS in refusal.detail:
+            self._limit_name = MAX_COMPLETION_TOKENS
             return replace(refusal, then="again")
         return refusal
 

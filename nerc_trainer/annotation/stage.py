@@ -19,6 +19,7 @@ from nerc_trainer.annotation.request import Endpoint
 from nerc_trainer.annotation.sample import stratified_sample
 from nerc_trainer.corpus.labels import tags_to_spans
 from nerc_trainer.errors import NercError
+from nerc_trainer.modeling.build import quiet_transformers
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -88,6 +89,7 @@ class Stage:
         if self._by_nearness:
             pool = [self.truth.split["tokens"][index] for index in self.truth.pool]
             # Together: the last bits of a vector hang on its batch, and they may decide between two examples.
+            quiet_transformers()
             both = embed([*pool, *words], self.recipe.model, _EMBEDDING_TOKENS)
             self._pool_vectors, vectors = both[: len(pool)], list(both[len(pool) :])
         return [Sentence(ids[index], said, vector) for index, said, vector in zip(indices, words, vectors, strict=True)]

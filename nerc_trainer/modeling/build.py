@@ -128,3 +128,11 @@ def read_weights(folder: Path) -> dict[str, torch.Tensor]:
 
     model = AutoModelForTokenClassification.from_pretrained(folder, use_safetensors=True, dtype="float32")
     return model.state_dict()
+
+
+def quiet_transformers() -> None:
+    """Keep back what transformers says at every load and save: which weights the new head has not, and file bars."""
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()

@@ -14,9 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from datasets import load_dataset
+from huggingface_hub import DatasetCard, constants
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from hub_server import HubServer
 from llm_server import LASTING, LlmServer, answer_capitals
 
 from nerc_trainer.cli import main
@@ -298,6 +301,34 @@ def test_a_sweep_measures_each_pair_once_and_its_winner_labels(
         assert run("annotate", *words[:2], "annotation.sentences=5") == 0
         assert "m with spans" in capsys.readouterr().out
         assert {row["llm_prompt"] for row in rows(folder)} == {"spans"}
+
+
+def test_labels_become_a_data_set_that_is_pushed_with_its_card(
+    folder: Path, server: LlmServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    monkeypatch.setenv("HF_TOKEN", "anything")
+    recipe = write_recipe(folder, server.url, repo="me/labels")
+    with HubServer() as hub:
+        assert run("annotate", recipe, f"run.dir={folder / 'run'}", f"hub.endpoint={hub.url}") == 0
+        files = hub.tree("me/labels", "main")
+    assert {"README.md", "train.parquet"} <= set(files)
+    card = DatasetCard(files["README.md"].decode())
+    assert card.data.task_categories == ["token-classification"]
+    assert "The labels are a machine's" in card.text
+    assert str(folder) not in card.content
+    loaded = load_dataset(str(folder / "run" / "annotation" / "dataset"), split="train")
+    assert loaded["llm_tags"] == [row["llm_tags"] for row in rows(folder)]
+
+
+def test_a_hub_that_is_not_there_keeps_the_data_set_here(
+    folder: Path, server: LlmServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "anything")
+    recipe = write_recipe(folder, server.url, repo="me/labels")
+    assert run("annotate", recipe, f"run.dir={folder / 'run'}", "hub.endpoint=http://127.0.0.1:9") == 1
+    assert "annotation.repo = me/labels: not pushed" in capsys.readouterr().err
+    assert (folder / "run" / "annotation" / "dataset" / "train.parquet").is_file()
 
 
 def test_a_sentence_that_gives_orders_is_only_text(folder: Path, server: LlmServer) -> None:
