@@ -1,4 +1,8 @@
-"""The one exception that means: the user can mend this."""
+"""What the user can mend: the one exception that says so, and the disk that is full."""
+
+import errno
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class NercError(Exception):
