@@ -179,7 +179,7 @@ def _is_certain(source: Characters, repeated: Characters, place: Place, start: i
 
 
 def _joins_words(source: Characters, repeated: Characters, place: Place, start: int) -> bool:
-    """Whether the echo joins any of the words of ``place`` or beside it, so that a tag may be meant for a part of one."""
+    """Whether the echo joins words of ``place`` or beside it, so that a tag may be meant for a part of one."""
     shift = start - source.starts[place[0]]
     cuts = {0, *repeated.ends}
     first, last = max(place[0] - 1, 0), min(place[1], len(source.ends) - 1)

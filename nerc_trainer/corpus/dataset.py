@@ -65,6 +65,8 @@ def _open_split(name: str, config: str | None, revision: str | None, split: str)
 
     folder = Path(name)
     if (folder / "dataset_dict.json").is_file():
+        if config is not None:
+            raise NercError(f"data.config = {config}: {name} is a saved DatasetDict, which has none; remove this key")
         saved = datasets.DatasetDict.load_from_disk(str(folder))
         if split not in saved:
             raise NercError(f"{name}: no split {split!r}; those there are: {', '.join(saved)}")

@@ -54,6 +54,7 @@ def load_corpus(data: "DataSection", annotation_labels: Path | None = None) -> C
     """
     notes: list[str] = []
     names = {"train": data.train, "dev": data.dev} | ({"test": data.test} if data.test is not None else {})
+    _check_columns_are_used(data, names.values())
     splits = {split: _read_split(data, name) for split, name in names.items()}
     for split, sentences in splits.items():
         notes += _normalize_tags(split, sentences, data)
@@ -62,10 +63,6 @@ def load_corpus(data: "DataSection", annotation_labels: Path | None = None) -> C
     duplicates = _count_duplicates(digests)
     if duplicates.get("dev/test"):
         notes.append(f"dev: {duplicates['dev/test']:,} sentences stand in test too")
-    if duplicates["train"]:
-        notes.append(
-            f"train: {duplicates['train']:,} sentences repeat others; the expert is asked once for all of them"
-        )
     for split, sentences in splits.items():
         notes += _assign_ids(split, sentences, digests[split])
 
@@ -78,6 +75,12 @@ def load_corpus(data: "DataSection", annotation_labels: Path | None = None) -> C
     if len(kept) < len(everything.tokens):
         left_out = len(everything.tokens) - len(kept)
         notes.append(f"train: {left_out:,} of {len(everything.tokens):,} sentences left out: they stand in dev or test")
+
+    repeats = len(kept) - len({digests["train"][index] for index in kept})
+    if repeats:
+        notes.append(
+            f"train: {repeats:,} sentences repeat others; the expert is asked once for all with the same words"
+        )
 
     labels, type_notes = _collect_types(splits, data.types)
     notes += type_notes
@@ -114,11 +117,18 @@ def _read_split(data: "DataSection", name: str) -> Sentences:
     if data.dataset is not None:
         return read_dataset(data.dataset, data.config, data.revision, name)
     path = Path(name)
-    if data.format == "jsonl" or (data.format == "auto" and _looks_like_jsonl(path)):
-        if data.columns is not None or data.separator is not None:
-            raise NercError(f"{path}: JSON Lines, which has no data.columns or data.separator; remove those keys")
-        return read_jsonl(path)
-    return read_conll(path, data.columns, data.separator)
+    return read_jsonl(path) if _is_jsonl(path, data.format) else read_conll(path, data.columns, data.separator)
+
+
+def _check_columns_are_used(data: "DataSection", names: Iterable[str]) -> None:
+    """Refuse what is said of CoNLL files where every file turns out to be JSONL."""
+    for key in ("columns", "separator"):
+        if getattr(data, key) is not None and all(_is_jsonl(Path(name), data.format) for name in names):
+            raise NercError(f"data.{key}: only CoNLL files have columns, and all files are JSONL; remove this key")
+
+
+def _is_jsonl(path: Path, given_format: str) -> bool:
+    return given_format == "jsonl" or (given_format == "auto" and _looks_like_jsonl(path))
 
 
 def _looks_like_jsonl(path: Path) -> bool:

@@ -115,6 +115,8 @@ class DataSection(Section):
                 raise refuse(key, "only CoNLL files have columns; remove this key")
         if self.dataset is not None and self.format != "auto":
             raise refuse("format", "a data set has a format of its own; remove this key")
+        if self.revision is not None and os.path.isdir(str(self.dataset)):
+            raise refuse("revision", "only a data set on the Hub has one; remove this key")
         return self
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -198,3 +199,23 @@ def test_flat_tags_are_laid_out_like_the_words(wordpiece: PreTrainedTokenizerFas
     assert len(flat) == len(text.word_positions)
     dataset = PieceDataset(text, np.array([2]), flat)
     assert [int(label) for index in range(len(dataset)) for label in dataset[index]["labels"]] == tag_ids[2]
+
+
+def test_memory_grows_by_what_the_arrays_hold(
+    wordpiece: PreTrainedTokenizerFast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lists of the sub-words of all sentences, kept until the end, would need several times as much."""
+    monkeypatch.setattr(encode, "CHUNK", 64)
+
+    def peak(sentences: list[list[str]]) -> tuple[int, int]:
+        tracemalloc.start()
+        text = encode_words(sentences, wordpiece, 64)
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        arrays = (text.input_ids, text.piece_offsets, text.word_positions, text.piece_words, text.piece_sentence)
+        return most, sum(array.nbytes for array in arrays)
+
+    sentence = ["tree"] * 10
+    peak([sentence] * 64)  # what the tokenizer keeps from its first call
+    few, many = peak([sentence] * 500), peak([sentence] * 3000)
+    assert many[0] - few[0] < 3 * (many[1] - few[1])

@@ -100,7 +100,7 @@ def test_types_come_from_the_recipe(name: str, language: str) -> None:
     systems = [renderer.messages(["word"], (), type_)[0]["content"] for type_ in asked_types(prompt, types)]
     for type_ in types:
         assert any(type_.name in system for system in systems)
-    if prompt.version and "{{ kind }}" in prompt.system:
+    if "{{ kind }}" in prompt.system:
         assert types[0].description in systems[0]
     assert "newspaper text" in systems[0] or "genre" not in prompt.system
 

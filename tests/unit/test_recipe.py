@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -246,6 +247,14 @@ def test_every_error_is_reported_at_once_with_file_key_and_value(write: Write) -
         ("data.columns=[tokens, tokens, ner_tags]", "named twice"),
         ("data.columns=[ner_tags]", "must both be among"),
         ("data.revision=x", "only a data set has one"),
+        ("data={dataset: owner/news, columns: [tokens, ner_tags]}", "data.columns = [tokens, ner_tags]: only CoNLL"),
+        ("data={dataset: owner/news, separator: tab}", "data.separator = tab: only CoNLL"),
+        ("data={dataset: owner/news, format: conll}", "data.format = conll: a data set has a format of its own"),
+        ("data={format: jsonl, columns: [tokens, ner_tags]}", "only CoNLL files have columns"),
+        ("data={format: jsonl, separator: tab}", "only CoNLL files have columns"),
+        ("data={dataset: ., revision: main}", "data.revision = main: only a data set on the Hub has one"),
+        ("model={encoder: ., revision: main}", "model.revision = main: only an encoder on the Hub has one"),
+        ("model={encoder: 'package:encoder', revision: main}", "only an encoder on the Hub has one"),
         ("hub.repo=justname", "must be owner/name"),
         ("hub.endpoint=localhost", "should match"),
         ("model.sha256=ABC", "should match"),
@@ -435,7 +444,8 @@ def test_every_shipped_recipe_loads_and_says_what_it_is(name: str) -> None:
     load_recipe(name)
     path = shipped_recipes()[name]
     assert describe_recipe(path).endswith(".")
-    assert f"nerc-trainer active {name}" in path.read_text(encoding="utf-8"), "its launch command stands on top"
+    said = path.read_text(encoding="utf-8")
+    assert re.search(rf"nerc-trainer (active|annotate) {name}", said), "its launch command stands on top"
 
 
 def test_the_tiny_encoder_is_what_its_script_makes(tmp_path: Path) -> None:

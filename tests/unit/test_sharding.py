@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from typing import TYPE_CHECKING
 
@@ -42,7 +41,7 @@ def test_fsdp_that_accelerate_ignores_is_refused(accelerator: Accelerator, monke
     ],
 )
 def test_kinds_of_fsdp_that_go_wrong_are_refused(
-    accelerator: Accelerator, plugin: dict[str, bool], message: str, monkeypatch: pytest.MonkeyPatch
+    accelerator: Accelerator, plugin: dict[str, int], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(accelerator.state, "fsdp_plugin", FullyShardedDataParallelPlugin(**plugin), raising=False)
     with pytest.raises(NercError, match=message):
@@ -53,8 +52,6 @@ def test_all_weights_are_set_and_none_may_be_missing(tagger: BertForTokenClassif
     given = {name: torch.full_like(tensor, 0.5) for name, tensor in tagger.state_dict().items()}
     set_weights(tagger, given, ranks=1)
     assert all((tensor == 0.5).all() for tensor in tagger.state_dict().values())
-    kept = copy.deepcopy(tagger.state_dict())
     given.pop("classifier.bias")
     with pytest.raises(RuntimeError, match=r"classifier\.bias"):
         set_weights(tagger, given, ranks=1)
-    assert tagger.state_dict().keys() == kept.keys()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
+from nerc_trainer.active.journal import RunJournal
 from nerc_trainer.active.oracle import ExpertLabel
 from nerc_trainer.corpus.batches import IGNORED
 from nerc_trainer.corpus.encode import EncodedText, encode_words
@@ -179,3 +181,21 @@ def test_the_expert_is_asked_once_for_equal_sentences(wordpiece: PreTrainedToken
     assert counts["pool_left"] == 1
     with pytest.raises(NercError, match="has an expert's label already"):
         training_set.add_expert([expert("c", "O", "O", "O")])
+
+
+def test_a_run_that_goes_on_has_the_answers_for_equal_sentences(
+    wordpiece: PreTrainedTokenizerFast, labels: LabelSet, tmp_path: Path
+) -> None:
+    """The journal keeps what was asked; the equals come back with it."""
+    text = encode_words([["tree"] * length for length in (3, 2, 3, 3)], wordpiece, 8)
+    answers = [expert("a", "B-LOC", "O", "O"), expert("b", "O", "B-PER")]
+    first, resumed = (TrainingSet(IDS, text, labels, first_equal=np.array([0, 1, 0, 0])) for _ in range(2))
+    first.add_expert(answers)
+    journal = RunJournal(tmp_path)
+    journal.write_labels(0, answers)
+    journal.append({"round": 0})
+    resumed.add_expert(journal.expert_labels())
+    assert resumed.fingerprint() == first.fingerprint()
+    assert resumed.counts() == first.counts()
+    assert resumed.counts()["expert_sentences"] == 2
+    assert resumed.pool().tolist() == []
