@@ -22,6 +22,7 @@ from nerc_trainer.errors import NercError
 
 _APPLICATION = 0x4E455243  # "NERC"
 _VERSION = 1
+_KEYS_AT_A_TIME = 500  # SQLite takes no more than 999 values in a question everywhere
 # Totals and ratios are sums over the second index, which is a tenth of the table.
 _TABLES = f"""
 BEGIN;
@@ -144,6 +145,17 @@ class Ledger:
                 if database.execute("SELECT 1 FROM reply WHERE key = ?", (key,)).fetchone() is not None:
                     return True
         return False
+
+    def known(self, keys: Sequence[bytes]) -> set[bytes]:
+        """Those of many keys that `get` would find a reply for."""
+        found: set[bytes] = set()
+        for path, database in self._databases():
+            for start in range(0, len(keys), _KEYS_AT_A_TIME):
+                part = keys[start : start + _KEYS_AT_A_TIME]
+                question = f"SELECT key FROM reply WHERE key IN ({', '.join('?' * len(part))})"
+                with _named(path):
+                    found.update(key for (key,) in database.execute(question, part))
+        return found
 
     def put(self, reply: Reply) -> None:
         """Keep a reply. When this returns, a kill of the process loses nothing."""

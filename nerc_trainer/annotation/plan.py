@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from nerc_trainer.annotation.request import Endpoint
     from nerc_trainer.recipe.annotation import AnnotationSection
 
+_SENTENCES_AT_A_TIME = 1_000
 _USUAL_SHARE = 0.25  # of the longest answer that is allowed; right answers seldom take more
 
 
@@ -47,14 +48,18 @@ def make_plan(
     """Count calls, tokens and dollars of what is not in the ledger; those of the dearest server count."""
     ratio = ledger.tokens_per_character(labeller.model)
     calls = known = prompt_tokens = most_answer = 0
-    for sentence in sentences:
-        for request in labeller.requests(sentence):
-            calls += 1
-            if any(ledger.holds(key) for key in request_keys(endpoints, request)):
-                known += 1
-                continue
-            prompt_tokens += estimate_tokens(request, ratio)
-            most_answer += request.max_tokens
+    for start in range(0, len(sentences), _SENTENCES_AT_A_TIME):
+        requests = [
+            (request_keys(endpoints, request), request)
+            for sentence in sentences[start : start + _SENTENCES_AT_A_TIME]
+            for request in labeller.requests(sentence)
+        ]
+        answered = ledger.known([key for keys, _ in requests for key in keys])
+        missing = [request for keys, request in requests if answered.isdisjoint(keys)]
+        calls += len(requests)
+        known += len(requests) - len(missing)
+        prompt_tokens += sum(estimate_tokens(request, ratio) for request in missing)
+        most_answer += sum(request.max_tokens for request in missing)
     answer = round(most_answer * _USUAL_SHARE)
 
     def most_expensive(answer_tokens: int) -> float:

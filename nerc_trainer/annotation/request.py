@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
@@ -102,25 +103,48 @@ def request_key(endpoint: Endpoint, request: Request) -> bytes:
 
 def request_keys(endpoints: Sequence[Endpoint], request: Request) -> list[bytes]:
     """`request_key` for each of several endpoints."""
-    # The order of a schema's keys is the order in which a server writes them, so it is part of the question.
-    question = json.dumps(
-        [
-            [sorted(message.items()) for message in request.messages],
-            request.schema,
-            request.max_tokens,
-            float(request.temperature),
-            None if request.top_p is None else float(request.top_p),
-            request.seed,
-            request.sample,
-            request.logprobs,
-        ],
-        separators=(",", ":"),
-    ).encode()
-    keys = []
-    for endpoint in endpoints:
-        whom = json.dumps([endpoint.base_url, endpoint.model]).encode()
-        keys.append(hashlib.sha256(whom + b"\n" + question).digest()[:16])
-    return keys
+    *shared, last = request.messages
+    sampling = (
+        request.max_tokens,
+        float(request.temperature),
+        None if request.top_p is None else float(request.top_p),
+        request.seed,
+        request.sample,
+        request.logprobs,
+    )
+    # Requests share their first messages and their schema, which are digested once: a million keys take seconds.
+    question = hashlib.sha256(b"".join(map(_shared_digest, (request.schema, *shared))))
+    question.update(_digest(last) + repr(sampling).encode())
+    return [hashlib.sha256(_whom(endpoint) + question.digest()).digest()[:16] for endpoint in endpoints]
+
+
+def _digest(value: Any) -> bytes:
+    """32 bytes for a message or schema; the order of a schema's keys is the order of its answers, so it counts."""
+    if value is not None and value.keys() == {"role", "content"}:
+        value = [value["role"], value["content"]]
+    return hashlib.sha256(json.dumps(value, separators=(",", ":")).encode()).digest()
+
+
+@lru_cache(maxsize=64)
+def _whom(endpoint: Endpoint) -> bytes:
+    return hashlib.sha256(json.dumps([endpoint.base_url, endpoint.model]).encode()).digest()
+
+
+_digests: dict[int, tuple[Any, bytes]] = {}
+_MOST_DIGESTS = 65_536
+
+
+def _shared_digest(value: Any) -> bytes:
+    """`_digest` of an object that many requests share and nobody changes; it is known again by its identity."""
+    known = _digests.get(id(value))
+    if known is not None and known[0] is value:
+        return known[1]
+    if len(_digests) >= _MOST_DIGESTS:
+        _digests.clear()
+    digest = _digest(value)
+    # The object is kept with its digest, so no other object gets its identity.
+    _digests[id(value)] = value, digest
+    return digest
 
 
 def chat_body(model: str, request: Request, mode: Mode, limit_name: str = MAX_TOKENS) -> dict[str, Any]:
