@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from nerc_trainer.recipe.sections import ModelSection
 
 LONGEST_PIECE = 512  # sub-words, where neither the recipe nor the model says less
+_SECONDS_FOR_AN_ANSWER = 10.0
 
 
 def locate_encoder(model: ModelSection) -> str:
@@ -58,7 +61,7 @@ def load_tokenizer(model: ModelSection) -> PreTrainedTokenizerBase:
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
     source = locate_encoder(model)
-    options = {"revision": model.revision, "trust_remote_code": model.trust_remote_code}
+    options = _loading_options(model, source)
     with _loading(model):
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
         if not isinstance(tokenizer, PreTrainedTokenizerFast):
@@ -91,7 +94,7 @@ def build_tagger(model: ModelSection, labels: LabelSet, seed: int) -> PreTrained
     from transformers import AutoConfig, AutoModelForTokenClassification, set_seed
 
     source = locate_encoder(model)
-    options = {"revision": model.revision, "trust_remote_code": model.trust_remote_code}
+    options = _loading_options(model, source)
     with _loading(model):
         config = AutoConfig.from_pretrained(
             source,
@@ -108,6 +111,32 @@ def build_tagger(model: ModelSection, labels: LabelSet, seed: int) -> PreTrained
         )
 
 
+def _loading_options(model: ModelSection, source: str) -> dict[str, Any]:
+    """What every loading of the encoder is told.
+
+    Where the Hub does not answer, the client would try again for a minute and a screenful, at every file; so it is
+    told to look into its cache alone.
+    """
+    is_here = Path(source).is_dir() or _hub_answers()
+    options = {"revision": model.revision, "trust_remote_code": model.trust_remote_code}
+    return options if is_here else {**options, "local_files_only": True}
+
+
+@lru_cache(maxsize=1)
+def _hub_answers() -> bool:
+    from huggingface_hub import constants
+    from huggingface_hub.utils import get_session
+
+    if constants.HF_HUB_OFFLINE:
+        return False
+    try:
+        get_session().head(constants.ENDPOINT, timeout=_SECONDS_FOR_AN_ANSWER)
+    except Exception as failure:  # each client library has errors of its own, and none of them is an answer
+        print(f"{constants.ENDPOINT} does not answer ({type(failure).__name__}); the cache is used", file=sys.stderr)
+        return False
+    return True
+
+
 @contextmanager
 def _loading(model: ModelSection) -> Iterator[None]:
     """Turns what the Hub and the file system say of a missing model into one line."""
@@ -118,7 +147,8 @@ def _loading(model: ModelSection) -> Iterator[None]:
         revision = f" at revision {model.revision}" if model.revision else ""
         raise NercError(
             f"model.encoder = {model.encoder}{revision}: can't be loaded ({reason}); "
-            "give a Hub id, a folder with config.json, tokenizer.json and model.safetensors, or package:NAME"
+            "give a Hub id (on a machine without network one that is in its cache), a folder with config.json, "
+            "tokenizer.json and model.safetensors, or package:NAME"
         ) from error
 
 
