@@ -26,7 +26,7 @@ def measure(quick: bool) -> dict[str, Any]:
     """
     calls, rows = (640, 20_000) if quick else (6_400, 1_000_000)
     with tempfile.TemporaryDirectory() as folder:
-        figures = _child("throughput", calls, folder)
+        figures = _child("throughput", calls, folder) | _child("read", calls, folder)
         _child("fill", rows, folder)
         return figures | _child("resume", rows, folder)
 
@@ -102,6 +102,25 @@ def _throughput(calls: int, folder: Path) -> dict[str, Any]:
     }
 
 
+def _read(replies: int, folder: Path) -> dict[str, Any]:
+    """Processor time of reading a reply that repeats a sentence of 25 words but for one of them."""
+    from nerc_trainer.annotation.formats import write_answer
+    from nerc_trainer.annotation.reading import read_reply
+    from nerc_trainer.corpus.labels import Span
+
+    words = [f"word{number}" for number in range(25)]
+    spans = [Span(2, 4, "PER"), Span(10, 11, "LOC"), Span(20, 23, "ORG")]
+    changed = [*words[:7], "wrong", *words[8:]]
+    text = write_answer("tokens_tags", changed, spans, ("tokens", "ner_tags"))
+    started = time.process_time()
+    for _ in range(replies):
+        reading = read_reply("tokens_tags", words, TYPES, text, "stop", ("tokens", "ner_tags"))
+    seconds = time.process_time() - started
+    if list(reading.spans) != spans:
+        raise AssertionError(f"read {reading}")
+    return {"read_ms_per_reply": round(1000 * seconds / replies, 3)}
+
+
 def _fill(rows: int, folder: Path) -> dict[str, Any]:
     """A ledger with the replies to all requests but the last ten."""
     import sqlite3
@@ -172,5 +191,5 @@ def _resident() -> float:
 
 
 if __name__ == "__main__":
-    work = {"throughput": _throughput, "fill": _fill, "resume": _resume}[sys.argv[1]]
+    work = {"throughput": _throughput, "read": _read, "fill": _fill, "resume": _resume}[sys.argv[1]]
     print(json.dumps(work(int(sys.argv[2]), Path(sys.argv[3]))))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -339,6 +340,24 @@ def test_a_sentence_that_gives_orders_is_only_text(folder: Path, server: LlmServ
     assert run("annotate", recipe, f"run.dir={folder / 'run'}") == 0
     (row,) = rows(folder)
     assert row["llm_tags"] == truth(order)
+
+
+def test_ctrl_c_says_how_to_go_on_and_keeps_what_was_paid(folder: Path) -> None:
+    with LlmServer(latency=0.1) as server:
+        recipe = write_recipe(folder, server.url)
+        command = [sys.executable, "-m", "nerc_trainer", "annotate", str(recipe), f"run.dir={folder / 'run'}"]
+        with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            while server.stats["paid"] < 20:
+                assert process.poll() is None, "the run ended too early"
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=30)
+        assert process.returncode == 130
+        assert said.strip() == "error: interrupted; the same command carries on where it stopped"
+        assert ledger_rows(folder / "run" / "ledger.sqlite") >= 20
+        paid = server.stats["calls"]
+        assert run("annotate", recipe, f"run.dir={folder / 'run'}") == 0
+        assert server.stats["calls"] <= 60 + 8
+        assert server.stats["calls"] > paid
 
 
 CAMPAIGN = dict.fromkeys((*LASTING, "429", "429_retry_after", "500", "503", "cut", "drop"), 0.02) | {"huge": 0.002}
