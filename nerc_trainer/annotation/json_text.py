@@ -84,7 +84,10 @@ def _load_repaired(text: str) -> Iterator[Any]:
 
 
 def _outermost(text: str) -> list[str]:
-    """The balanced brackets of a text that stand in no others; brackets in double quotes do not count."""
+    """The balanced brackets of a text that stand in no others; brackets in double quotes do not count.
+
+    What stands in a bracket that is never closed, or closed by another kind, is a part of something that was cut.
+    """
     found: list[tuple[int, int]] = []
     opened: list[int] = []
     quoted = False
@@ -102,6 +105,7 @@ def _outermost(text: str) -> list[str]:
             while found and found[-1][0] > start:
                 found.pop()
             found.append((start, offset + 1))
-        else:
+        elif opened:
+            found = [pair for pair in found if pair[0] < opened[0]]
             opened.clear()
-    return [text[start:end] for start, end in found]
+    return [text[start:end] for start, end in found if not opened or start < opened[0]]

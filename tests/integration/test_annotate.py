@@ -353,10 +353,11 @@ def test_ctrl_c_says_how_to_go_on_and_keeps_what_was_paid(folder: Path) -> None:
             _, said = process.communicate(timeout=30)
         assert process.returncode == 130
         assert said.strip() == "error: interrupted; the same command carries on where it stopped"
-        assert ledger_rows(folder / "run" / "ledger.sqlite") >= 20
+        # The last of the 20 may have been on their way.
+        assert ledger_rows(folder / "run" / "ledger.sqlite") >= 20 - 8
         paid = server.stats["calls"]
         assert run("annotate", recipe, f"run.dir={folder / 'run'}") == 0
-        assert server.stats["calls"] <= 60 + 8
+        assert 60 <= server.stats["calls"] <= 60 + 8
         assert server.stats["calls"] > paid
 
 
