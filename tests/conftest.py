@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,9 @@ from nerc_trainer.recipe.sections import Recipe
 
 if TYPE_CHECKING:
     from transformers import BertForTokenClassification, PreTrainedTokenizerFast
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and what they start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789.,-"
 SYLLABLES = ("ar", "be", "ing", "on", "the", "un", "tree", "house")
