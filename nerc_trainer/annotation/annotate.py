@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nerc_trainer.annotation.answering import Answers, ask_all_with_fallback
+from nerc_trainer.annotation.answering import Answers, ask_all, with_fallback
+from nerc_trainer.annotation.batch import BatchRun, refuse_open_batches, spent_or_reserved
 from nerc_trainer.annotation.client import Client
 from nerc_trainer.annotation.dataset import push_dataset, save_dataset
 from nerc_trainer.annotation.money import Purse
@@ -30,6 +32,7 @@ from nerc_trainer.public_names import split_name
 if TYPE_CHECKING:
     from nerc_trainer.annotation.labeller import Labelled, Labeller, Sentence
     from nerc_trainer.annotation.ledger import Ledger
+    from nerc_trainer.annotation.request import Endpoint
     from nerc_trainer.corpus.load import Corpus
     from nerc_trainer.recipe.sections import Recipe
 
@@ -63,11 +66,11 @@ def annotate_corpus(recipe: Recipe, only_plan: bool) -> None:
     endpoints = endpoints_for(recipe, choice.model)
     ledger = open_ledger(recipe)
     try:
-        plan = make_plan(labeller, sentences, endpoints, ledger, recipe.annotation)
+        plan = make_plan(labeller, sentences, endpoints, ledger, batch=recipe.annotation.mode == "batch")
         show_plan(plan)
         if only_plan:
             return
-        answers = _ask(recipe, labeller, fallback, sentences, ledger)
+        answers = _ask(recipe, labeller, fallback, sentences, endpoints, ledger)
         labelled = [one for one in answers.labelled if one is not None]
         figures = _figures(recipe, labeller, labelled, corpus, stage, ledger)
     finally:
@@ -114,22 +117,36 @@ def _chosen_sentences(recipe: Recipe, available: int) -> list[int]:
 
 
 def _ask(
-    recipe: Recipe, labeller: Labeller, fallback: Labeller | None, sentences: Sequence[Sentence], ledger: Ledger
+    recipe: Recipe,
+    labeller: Labeller,
+    fallback: Labeller | None,
+    sentences: Sequence[Sentence],
+    endpoints: Sequence[Endpoint],
+    ledger: Ledger,
 ) -> Answers:
+    section = recipe.annotation
+    if section.mode == "batch":
+        return asyncio.run(
+            with_fallback(labeller, fallback, sentences, BatchRun(endpoints, ledger, section, _tell).answer)
+        )
+    refuse_open_batches(endpoints, ledger)
+
     async def run() -> Answers:
-        endpoints = endpoints_for(recipe, labeller.model)
-        purse = Purse(recipe.annotation.limit_dollars, int(ledger.totals().dollars.scaleb(12)))
+        purse = Purse(section.limit_dollars, spent_or_reserved(ledger, endpoints[0]))
         at_a_time = sum(endpoint.concurrency for endpoint in endpoints)
-        async with Client(
-            endpoints,
-            ledger,
-            purse,
-            deadline_seconds=recipe.annotation.deadline_seconds,
-        ) as client:
+        async with Client(endpoints, ledger, purse, section.deadline_seconds, _tell) as client:
             with LiveLine("labelling", len(sentences)) as line:
-                return await ask_all_with_fallback(labeller, fallback, sentences, client, at_a_time, line.show)
+
+                async def ask(asked: Labeller, about: Sequence[Sentence]) -> Answers:
+                    return await ask_all(asked, about, client, at_a_time, line.show)
+
+                return await with_fallback(labeller, fallback, sentences, ask)
 
     return asyncio.run(run())
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _why_left(left: int, answers: Answers, recipe: Recipe) -> str:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
-from nerc_trainer.annotation.client import OverBudget, Unanswered
+from nerc_trainer.annotation.client import OverBudget, Unanswered, request_keys
 
 if TYPE_CHECKING:
     from nerc_trainer.annotation.client import Client
     from nerc_trainer.annotation.labeller import Labelled, Labeller, Sentence
-    from nerc_trainer.annotation.ledger import Reply
+    from nerc_trainer.annotation.ledger import Ledger, Reply
+    from nerc_trainer.annotation.request import Endpoint
 
 OnLabelled: TypeAlias = "Callable[[Labelled, Sequence[Reply]], None]"
 
@@ -78,22 +79,44 @@ async def ask_all(
     return answers
 
 
-async def ask_all_with_fallback(
+def read_all(
+    labeller: Labeller,
+    sentences: Sequence[Sentence],
+    endpoints: Sequence[Endpoint],
+    ledger: Ledger,
+    why_not: Callable[[bytes], str],
+) -> Answers:
+    """What the replies in the ledger say; `why_not` tells why there is none to a request with a certain key."""
+    answers = Answers([None] * len(sentences))
+    for index, sentence in enumerate(sentences):
+        replies: list[Reply] = []
+        for request in labeller.requests(sentence):
+            keys = request_keys(endpoints, request)
+            reply = next((found for found in map(ledger.get, keys) if found is not None), None)
+            if reply is None:
+                answers.unanswered[why_not(keys[0])] += 1
+                break
+            replies.append(reply)
+        else:
+            answers.labelled[index] = labeller.read(sentence, replies)
+    return answers
+
+
+async def with_fallback(
     labeller: Labeller,
     fallback: Labeller | None,
     sentences: Sequence[Sentence],
-    client: Client,
-    at_a_time: int,
-    on_labelled: OnLabelled,
+    ask: Callable[[Labeller, Sequence[Sentence]], Awaitable[Answers]],
 ) -> Answers:
-    """`ask_all`, and where an answer could not be used, once more by the ``fallback``, best in another format."""
-    answers = await ask_all(labeller, sentences, client, at_a_time, on_labelled)
+    """What ``ask`` gets, and where an answer could not be used, what it gets by the ``fallback``, best in another
+    format."""
+    answers = await ask(labeller, sentences)
     rejected = [
         index for index, labelled in enumerate(answers.labelled) if labelled is not None and labelled.is_rejected
     ]
     if fallback is None or not rejected or answers.out_of_money:
         return answers
-    again = await ask_all(fallback, [sentences[index] for index in rejected], client, at_a_time, on_labelled)
+    again = await ask(fallback, [sentences[index] for index in rejected])
     for index, labelled in zip(rejected, again.labelled, strict=True):
         # Where the second answer fails too, the first rejection stands: it names the prompt that the recipe means.
         if labelled is not None and not labelled.is_rejected:

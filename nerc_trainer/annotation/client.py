@@ -102,6 +102,10 @@ class Client:
             del self._in_flight[keys[0]]
             done.set_result(failed)
 
+    def form(self, endpoint: Endpoint) -> tuple[Mode, str]:
+        """The form of answer that a server knows, and what it calls the limit of an answer; known once it answers."""
+        return self._servers[endpoint].form()
+
     async def _answer(self, request: Request, keys: dict[Endpoint, bytes]) -> Reply:
         """Attempts until there is a reply, a refusal for good, or the deadline is over."""
         call = _Call(request, keys, estimate_tokens(request, self._tokens_per_character) + request.max_tokens)
@@ -142,7 +146,15 @@ class Client:
                 self._ledger.note_failure(key, endpoint.base_url, result.kind, result.detail, cost)
                 self._count_refusal(call, lane, mode, result, started)
                 return result
-            reply = make_reply(endpoint, request, key, mode, result, seconds, self._tokens_per_character)
+            reply = make_reply(
+                endpoint,
+                key,
+                mode,
+                result,
+                seconds,
+                prompt_characters=request.characters,
+                guessed_tokens=estimate_tokens(request, self._tokens_per_character),
+            )
             cost = reply.price
             self._ledger.put(reply)
         except asyncio.CancelledError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,8 +12,7 @@ from nerc_trainer.annotation.request import estimate_tokens, request_keys
 if TYPE_CHECKING:
     from nerc_trainer.annotation.labeller import Labeller, Sentence
     from nerc_trainer.annotation.ledger import Ledger
-    from nerc_trainer.annotation.request import Endpoint
-    from nerc_trainer.recipe.annotation import AnnotationSection
+    from nerc_trainer.annotation.request import Endpoint, Request
 
 _SENTENCES_AT_A_TIME = 1_000
 _USUAL_SHARE = 0.25  # of the longest answer that is allowed; right answers seldom take more
@@ -38,16 +37,13 @@ class Plan:
     most_dollars: float
 
 
-def make_plan(
-    labeller: Labeller,
-    sentences: Sequence[Sentence],
-    endpoints: Sequence[Endpoint],
-    ledger: Ledger,
-    section: AnnotationSection,
-) -> Plan:
-    """Count calls, tokens and dollars of what is not in the ledger; those of the dearest server count."""
-    ratio = ledger.tokens_per_character(labeller.model)
-    calls = known = prompt_tokens = most_answer = 0
+def find_missing(
+    labeller: Labeller, sentences: Sequence[Sentence], endpoints: Sequence[Endpoint], ledger: Ledger
+) -> Iterator[tuple[int, list[tuple[list[bytes], Request]]]]:
+    """A part of the sentences at a time: how many requests it makes, and those that no endpoint has answered.
+
+    Each comes with its keys, one for each endpoint.
+    """
     for start in range(0, len(sentences), _SENTENCES_AT_A_TIME):
         requests = [
             (request_keys(endpoints, request), request)
@@ -55,16 +51,29 @@ def make_plan(
             for request in labeller.requests(sentence)
         ]
         answered = ledger.known([key for keys, _ in requests for key in keys])
-        missing = [request for keys, request in requests if answered.isdisjoint(keys)]
-        calls += len(requests)
-        known += len(requests) - len(missing)
-        prompt_tokens += sum(estimate_tokens(request, ratio) for request in missing)
-        most_answer += sum(request.max_tokens for request in missing)
+        yield len(requests), [(keys, request) for keys, request in requests if answered.isdisjoint(keys)]
+
+
+def make_plan(
+    labeller: Labeller,
+    sentences: Sequence[Sentence],
+    endpoints: Sequence[Endpoint],
+    ledger: Ledger,
+    *,
+    batch: bool = False,
+) -> Plan:
+    """Count calls, tokens and dollars of what is not in the ledger; those of the dearest server count."""
+    ratio = ledger.tokens_per_character(labeller.model)
+    calls = known = prompt_tokens = most_answer = 0
+    for count, missing in find_missing(labeller, sentences, endpoints, ledger):
+        calls += count
+        known += count - len(missing)
+        prompt_tokens += sum(estimate_tokens(request, ratio) for _, request in missing)
+        most_answer += sum(request.max_tokens for _, request in missing)
     answer = round(most_answer * _USUAL_SHARE)
 
     def most_expensive(answer_tokens: int) -> float:
-        is_batch = section.mode == "batch"
-        charges = (endpoint.price.charge(prompt_tokens, 0, answer_tokens, batch=is_batch) for endpoint in endpoints)
+        charges = (endpoint.price.charge(prompt_tokens, 0, answer_tokens, batch=batch) for endpoint in endpoints)
         return float(dollars(max(charges)))
 
     return Plan(

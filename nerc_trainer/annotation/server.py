@@ -17,7 +17,6 @@ from nerc_trainer.annotation.request import (
     Mode,
     Request,
     chat_body,
-    estimate_tokens,
     guess_tokens,
 )
 
@@ -46,19 +45,19 @@ def connect(endpoint: Endpoint) -> AsyncOpenAI:
 
 def make_reply(
     endpoint: Endpoint,
-    request: Request,
     key: bytes,
     mode: Mode,
     answer: Answer,
     seconds: float,
-    tokens_per_character: float | None,
     *,
+    prompt_characters: int,
+    guessed_tokens: int,
     batch: bool = False,
 ) -> Reply:
-    """The ledger's row for an answer; what the server has not counted is estimated."""
+    """The ledger's row for an answer; of what the server has not counted, the prompt takes `guessed_tokens`."""
     prompt, completion = answer.prompt_tokens, answer.completion_tokens
     estimated = prompt is None or completion is None
-    prompt = estimate_tokens(request, tokens_per_character) if prompt is None else prompt
+    prompt = guessed_tokens if prompt is None else prompt
     completion = guess_tokens(answer.text) if completion is None else completion
     return Reply(
         key=key,
@@ -76,7 +75,7 @@ def make_reply(
         logprobs=answer.logprobs,
         batch=batch,
         estimated=estimated,
-        prompt_characters=request.characters,
+        prompt_characters=prompt_characters,
     )
 
 
@@ -117,10 +116,6 @@ class Server:
 
     async def exchange(self, request: Request, mode: Mode) -> Answer | Refusal:
         """Send a request and read what comes back, for as long as that takes."""
-        import aiohttp
-        import httpx2
-        import openai
-
         content = chat_body(self.endpoint.model, request, mode, self._limit_name)
         body = Body()
         try:
@@ -130,30 +125,49 @@ class Server:
             ) as response:
                 async for chunk in response.iter_bytes():
                     body.add(chunk)
-            return self._without_key(read_answer(body))
-        except openai.APIStatusError as error:
-            body.add(error.response.content)
-            return self._without_key(self._read_refusal(error.status_code, error.response.headers, body))
-        except (openai.APIConnectionError, httpx2.RequestError, aiohttp.ClientError) as error:
-            causes = list(_causes(error))
-            if any(
-                isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError) for cause in causes
-            ):
-                return Refusal("connection", START_IT, "retry")
-            return Refusal("cut", f"the connection broke off ({type(causes[-1]).__name__})", "retry")
+            result = read_answer(body)
+            return hide_key(result, self.endpoint) if isinstance(result, Refusal) else result
+        except api_errors() as error:
+            return hide_key(self._learn(refusal_of(error, body)), self.endpoint)
 
-    def _read_refusal(self, status: int, headers: Mapping[str, str], body: Body) -> Refusal:
-        refusal = read_refusal(status, headers, body)
+    def form(self) -> tuple[Mode, str]:
+        """The form of answer that the server knows, and what it calls the limit of an answer; known once it answers."""
+        return self._mode, self._limit_name
+
+    def _learn(self, refusal: Refusal) -> Refusal:
         if refusal.then == "reword" and self._limit_name == MAX_TOKENS and MAX_COMPLETION_TOKENS in refusal.detail:
             self._limit_name = MAX_COMPLETION_TOKENS
             return replace(refusal, then="again")
         return refusal
 
-    def _without_key(self, result: Answer | Refusal) -> Answer | Refusal:
-        """Some servers quote the key in their messages."""
-        if isinstance(result, Refusal) and self.endpoint.key:
-            return replace(result, detail=result.detail.replace(self.endpoint.key, "***"))
-        return result
+
+def api_errors() -> tuple[type[Exception], ...]:
+    """What the API client raises where a request fails."""
+    import aiohttp
+    import httpx2
+    import openai
+
+    return (openai.APIStatusError, openai.APIConnectionError, httpx2.RequestError, aiohttp.ClientError)
+
+
+def refusal_of(error: Exception, body: Body | None = None) -> Refusal:
+    """What follows from one of `api_errors`; `body` takes up what came with it."""
+    import aiohttp
+    import openai
+
+    if isinstance(error, openai.APIStatusError):
+        body = body or Body()
+        body.add(error.response.content)
+        return read_refusal(error.status_code, error.response.headers, body)
+    causes = list(_causes(error))
+    if any(isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError) for cause in causes):
+        return Refusal("connection", START_IT, "retry")
+    return Refusal("cut", f"the connection broke off ({type(causes[-1]).__name__})", "retry")
+
+
+def hide_key(refusal: Refusal, endpoint: Endpoint) -> Refusal:
+    """The refusal without the endpoint's key, which some servers quote in their messages."""
+    return replace(refusal, detail=refusal.detail.replace(endpoint.key, "***")) if endpoint.key else refusal
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from nerc_trainer.annotation.annotate import score
 from nerc_trainer.annotation.answering import Answers, ask_all
+from nerc_trainer.annotation.batch import spent_or_reserved
 from nerc_trainer.annotation.client import Client
 from nerc_trainer.annotation.leaderboard import show_leaderboard, write_leaderboard
 from nerc_trainer.annotation.money import Purse, dollars
@@ -54,7 +55,7 @@ def sweep_prompts(recipe: Recipe, only_plan: bool) -> None:
             for prompt in prompts:
                 labeller = stage.labeller(prompt, model)
                 if only_plan:
-                    show_plan(make_plan(labeller, sentences, endpoints, ledger, recipe.annotation))
+                    show_plan(make_plan(labeller, sentences, endpoints, ledger))
                     continue
                 path = sweep_folder(recipe) / "cells" / _file_name(labeller.prompt.name, model)
                 cell = _known_cell(path, _digest(labeller, sentences, endpoints))
@@ -132,7 +133,7 @@ def _ask(
     section = recipe.annotation
 
     async def run() -> Answers:
-        purse = Purse(section.limit_dollars, int(ledger.totals().dollars.scaleb(12)))
+        purse = Purse(section.limit_dollars, spent_or_reserved(ledger, endpoints[0]))
         async with Client(endpoints, ledger, purse, deadline_seconds=section.deadline_seconds) as client:
             with LiveLine(f"{labeller.prompt.name} x {labeller.model}", len(sentences)) as line:
                 at_a_time = sum(endpoint.concurrency for endpoint in endpoints)

@@ -165,14 +165,13 @@ def _fill(rows: int, folder: Path) -> dict[str, Any]:
 def _resume(rows: int, folder: Path) -> dict[str, Any]:
     from nerc_trainer.annotation.ledger import Ledger
     from nerc_trainer.annotation.plan import make_plan
-    from nerc_trainer.recipe.annotation import AnnotationSection
 
     labeller, endpoint = _labeller(), _endpoint("http://127.0.0.1:9/v1")
     before, started = _resident(), time.perf_counter()
     sentences = list(_sentences(rows))
     corpus, loaded = _resident(), time.perf_counter()
     with Ledger(folder / "large.sqlite") as ledger:
-        plan = make_plan(labeller, sentences, [endpoint], ledger, AnnotationSection())
+        plan = make_plan(labeller, sentences, [endpoint], ledger)
     if plan.calls - plan.known != 10:
         raise AssertionError(f"{plan.calls - plan.known} calls are missing, not 10")
     return {
