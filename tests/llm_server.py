@@ -18,6 +18,8 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from batch_api import BatchApi
+
 Messages = Sequence[Mapping[str, str]]
 AnswerRule = Callable[[Messages, Mapping[str, Any] | None], str]
 
@@ -46,7 +48,7 @@ class LlmServer:
     faults: {name: share of requests}; `script` holds faults for the next requests, whatever they ask, before those.
     times: how often a request meets a passing fault. forms: what `response_format` may be. limit_name: what the limit
     of an answer must be called. key: asked for if given. answer: writes the answers; by default every capitalised word
-    is an entity of the first type of the schema.
+    is an entity of the first type of the schema. batches: whether it has the Batch API, which is then in `batch`.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class LlmServer:
         limit_name: str = "max_tokens",
         key: str | None = None,
         answer: AnswerRule | None = None,
+        batches: bool = True,
     ) -> None:
         unknown = set(faults or ()) - set(FAULTS)
         if unknown:
@@ -86,6 +89,7 @@ class LlmServer:
         self.busy = 0
         self._met: Counter[bytes] = Counter()
         self._waiting: deque[Callable[[], None]] = deque()
+        self.batch = BatchApi(self._complete_in_batch, self.fault_of) if batches else None
         self._port = port
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -119,7 +123,7 @@ class LlmServer:
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         listener = self._loop.run_until_complete(
-            self._loop.create_server(lambda: _Connection(self), "127.0.0.1", self._port, backlog=1024)
+            self._loop.create_server(lambda: Connection(self), "127.0.0.1", self._port, backlog=1024)
         )
         self._port = listener.sockets[0].getsockname()[1]
         self._started.set()
@@ -153,7 +157,7 @@ class LlmServer:
                 return None
         return fault
 
-    def receive(self, connection: _Connection, method: str, path: str, key: str, body: bytes) -> None:
+    def receive(self, connection: Connection, method: str, path: str, key: str, body: bytes) -> None:
         """One request, whose answer may come later."""
         if path == "/stats":
             connection.send_json(200, dict(self.stats))
@@ -162,10 +166,12 @@ class LlmServer:
             connection.send_error(401, f"Incorrect API key provided: {key.removeprefix('Bearer ')}", "invalid_api_key")
         elif (method, path) == ("POST", "/v1/chat/completions"):
             self._complete(connection, json.loads(body))
+        elif self.batch is not None and path.startswith(("/v1/files", "/v1/batches")):
+            self.batch.receive(connection, method, path, body)
         else:
             connection.send_error(404, f"no such path: {path}", "not_found")
 
-    def _complete(self, connection: _Connection, request: dict[str, Any]) -> None:
+    def _complete(self, connection: Connection, request: dict[str, Any]) -> None:
         self.requests.append(request)
         self.arrivals.append(time.monotonic())
         self.stats["calls"] += 1
@@ -211,9 +217,21 @@ class LlmServer:
         else:
             finish()
 
-    def _reply(self, connection: _Connection, request: dict[str, Any], fault: str | None) -> None:
-        form = request.get("response_format")
-        content: str | None = spoil(self.answer(request["messages"], form), fault)
+    def _reply(self, connection: Connection, request: dict[str, Any], fault: str | None) -> None:
+        answer, usage = self._completion(request, fault)
+        body = json.dumps(answer).encode()
+        if fault == "malformed":
+            body = body[:1] + b"'" + body[1:]
+        if fault == "cut":
+            connection.send(200, body, sent=len(body) // 2)
+            return
+        if connection.send(200, body):
+            self.stats["paid"] += 1
+            self.stats.update(usage)
+
+    def _completion(self, request: Mapping[str, Any], fault: str | None) -> tuple[dict[str, Any], dict[str, int]]:
+        """The body of an answer, and what it counts."""
+        content: str | None = spoil(self.answer(request["messages"], request.get("response_format")), fault)
         prompt = sum(count_tokens(message["content"]) for message in request["messages"])
         completion, cached = count_tokens(content or ""), prompt // 2
         usage = {
@@ -232,16 +250,25 @@ class LlmServer:
             answer["choices"] = []
         if fault == "no_usage":
             del answer["usage"]
-        body = json.dumps(answer).encode()
-        if fault == "malformed":
-            body = body[:1] + b"'" + body[1:]
-        if fault == "cut":
-            connection.send(200, body, sent=len(body) // 2)
-            return
-        if connection.send(200, body):
-            self.stats["paid"] += 1
-            counted = {"prompt_tokens": prompt, "cached_tokens": cached, "completion_tokens": completion}
-            self.stats.update(counted)
+        return answer, {"prompt_tokens": prompt, "cached_tokens": cached, "completion_tokens": completion}
+
+    def _complete_in_batch(self, request: dict[str, Any], fault: str | None) -> dict[str, Any] | None:
+        """A request of a batch: faults of the connection can't happen there."""
+        assert self.batch is not None
+        if fault in PASSING:
+            question = hashlib.sha256(json.dumps(_plain(request["messages"])).encode()).digest()
+            self._met[question] += 1
+            if self._met[question] <= self.times:
+                self.batch.stats["500"] += 1
+                return None
+            fault = None
+        if fault in REFUSING:
+            self.batch.stats["refused"] += 1
+            return {"error": {"message": "This model's maximum context length is 4096 tokens", "code": "context"}}
+        answer, usage = self._completion(request, fault)
+        self.batch.stats["paid"] += 1
+        self.batch.stats.update(usage)
+        return answer
 
 
 _ERRORS = {
@@ -336,7 +363,7 @@ def _plain(messages: Messages) -> list[list[str]]:
     return [[message["role"], message["content"]] for message in messages]
 
 
-class _Connection(asyncio.Protocol):
+class Connection(asyncio.Protocol):
     """HTTP/1.1 with connections that stay open, as little of it as the client needs."""
 
     transport: asyncio.Transport

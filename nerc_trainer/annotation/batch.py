@@ -14,7 +14,7 @@ from nerc_trainer.annotation.answer import Refusal
 from nerc_trainer.annotation.answering import Answers, read_all
 from nerc_trainer.annotation.batch_book import Asked, BatchBook, Submission
 from nerc_trainer.annotation.batch_line import read_line, request_line
-from nerc_trainer.annotation.batch_server import BatchServer
+from nerc_trainer.annotation.batch_server import BatchServer, Refused
 from nerc_trainer.annotation.client import Client, OverBudget, Unanswered
 from nerc_trainer.annotation.money import Purse
 from nerc_trainer.annotation.plan import find_missing
@@ -149,8 +149,14 @@ class BatchRun:
     async def _submit(self, server: BatchServer, asked: Sequence[Asked], lines: Sequence[bytes]) -> None:
         if not asked or self._form is None:
             return
-        submission = self._book.plan(uuid.uuid4().hex, self._form[0], asked)
-        batch_id = await server.submit(submission, lines)
+        name = uuid.uuid4().hex
+        file_id = await server.upload(name, lines)
+        submission = self._book.plan(name, self._form[0], asked)
+        try:
+            batch_id = await server.create(submission, file_id)
+        except Refused:
+            self._book.forget(name)
+            raise
         self._book.note_id(submission.name, batch_id)
         self._tell(
             f"batch {batch_id}: {len(asked):,} requests submitted; it may take a day, and the same command collects it "

@@ -26,6 +26,10 @@ _CLOCKS_DIFFER = 86_400.0  # seconds at most
 _BATCHES_A_PAGE = 100
 
 
+class Refused(NercError):
+    """The server has said no, for good."""
+
+
 class BatchServer:
     """Batches of one endpoint; an async context manager.
 
@@ -45,14 +49,20 @@ class BatchServer:
     async def __aexit__(self, *_: object) -> None:
         await self._api.close()
 
-    async def submit(self, submission: Submission, lines: Sequence[bytes]) -> str:
-        """Send a batch, and return the server's id of it. It is made once, even where the answer to that is lost."""
-        content = b"".join(lines)
+    async def upload(self, name: str, lines: Sequence[bytes]) -> str:
+        """Send the requests of a batch, and return the server's id of the file."""
+        content = (f"{name}.jsonl", b"".join(lines))
 
         async def upload() -> str:
-            return (await self._api.files.create(file=(f"{submission.name}.jsonl", content), purpose="batch")).id
+            return (await self._api.files.create(file=content, purpose="batch")).id
 
-        file_id = await self._persist("sending a batch", upload)
+        return await self._persist("sending a batch", upload)
+
+    async def create(self, submission: Submission, file_id: str) -> str:
+        """Make a batch of a file, once even where the answer to that is lost, and return the server's id of it.
+
+        Refused where there is no such batch now.
+        """
         is_first = True
 
         async def create() -> str:
@@ -110,7 +120,8 @@ class BatchServer:
             delay = max(outcome.pause or 0.0, random.uniform(0, backoff))
             backoff = min(2 * backoff, _LONGEST_BACKOFF)
             if outcome.then != "retry" or loop.time() + delay >= until:
-                raise NercError(
+                kind = NercError if outcome.then == "retry" or outcome.kind == "timeout" else Refused
+                raise kind(
                     f"{self._endpoint.base_url}: {what}: {outcome.detail}; what is in a batch is answered all the "
                     "same, and the same command collects it"
                     + ("; for a server without the Batch API set annotation.mode: live" * (outcome.kind in _ABSENT))
