@@ -155,8 +155,7 @@ def _why_left(left: int, answers: Answers, recipe: Recipe) -> str:
             f"annotation.limit_dollars = {recipe.annotation.limit_dollars}: reached, and {left:,} sentences are not "
             "labelled; raise it, and the same command asks for them alone"
         )
-    reasons = "; ".join(f"{count:,} times {reason}" for reason, count in answers.unanswered.most_common(3))
-    return f"{left:,} sentences are not labelled ({reasons}); the same command asks for them alone"
+    return f"{left:,} sentences are not labelled: {answers.reasons()}; the same command asks for them alone"
 
 
 def score(
@@ -216,7 +215,7 @@ def show_figures(figures: Mapping[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(show_header=False, title=f"{figures['model']} with {figures['prompt']}", title_justify="left")
+    table = Table(show_header=False)
     table.add_column()
     table.add_column(justify="right")
     table.add_row("sentences", f"{figures['sentences']:,}")
@@ -232,4 +231,6 @@ def show_figures(figures: Mapping[str, Any]) -> None:
     for name, value in figures["calls"].items():
         if not isinstance(value, dict):
             table.add_row(name.replace("_", " "), f"{value:,.4f}" if isinstance(value, float) else f"{value:,}")
-    Console().print(table)
+    console = Console()
+    console.print(f"{figures['model']} with {figures['prompt']}", highlight=False, markup=False)
+    console.print(table)

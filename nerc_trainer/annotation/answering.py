@@ -31,6 +31,13 @@ class Answers:
     unanswered: Counter[str] = field(default_factory=Counter)
     out_of_money: bool = False
 
+    def reasons(self) -> str:
+        """The most frequent reasons why sentences have no answer, each with its number where there are several."""
+        most = self.unanswered.most_common(3)
+        return "; ".join(
+            f"{reason} ({count:,} times)" if len(self.unanswered) > 1 else reason for reason, count in most
+        )
+
 
 async def ask_all(
     labeller: Labeller,

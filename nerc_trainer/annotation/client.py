@@ -237,4 +237,4 @@ class _Call:
     refused: dict[Endpoint, dict[Mode, Refusal]] = field(default_factory=lambda: defaultdict(dict))
 
     def explain(self, reason: str) -> str:
-        return f"{reason} ({self.last_failure})" if self.last_failure else reason
+        return f"{reason} ({self.last_failure})" if self.last_failure and self.last_failure not in reason else reason

@@ -23,7 +23,7 @@ def save_dataset(folder: Path, rows: Sequence[Mapping[str, Any]], figures: Mappi
     """Write the rows of `Labelled.as_row` and their card into a folder; ``source`` names the corpus."""
     import io
 
-    from datasets import Dataset, Features, List, Value
+    from datasets import Dataset, Features, List, Value, disable_progress_bars
 
     features = Features(
         {
@@ -35,6 +35,7 @@ def save_dataset(folder: Path, rows: Sequence[Mapping[str, Any]], figures: Mappi
     )
     columns = {name: [row.get(name) for row in rows] for name in features}
     buffer = io.BytesIO()
+    disable_progress_bars()  # it takes a blink
     Dataset.from_dict(columns, features=features).to_parquet(buffer)
     write_bytes(folder / _DATA_NAME, buffer.getvalue())
     write_text(folder / "README.md", render_dataset_card(figures, source))

@@ -187,5 +187,4 @@ def _why_incomplete(labeller: Labeller, left: int, answers: Answers, recipe: Rec
             f"annotation.limit_dollars = {recipe.annotation.limit_dollars}: reached at {pair}, {left} sentences before "
             "its end; raise it, and the same command goes on there"
         )
-    reasons = "; ".join(f"{count} times {reason}" for reason, count in answers.unanswered.most_common(3))
-    return f"{pair}: {left} sentences without an answer ({reasons}); the same command goes on there"
+    return f"{pair}: {left} sentences without an answer: {answers.reasons()}; the same command goes on there"

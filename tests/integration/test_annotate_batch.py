@@ -144,7 +144,7 @@ def test_a_server_that_never_answers_one_request_is_not_asked_for_ever(
     batches_of(server).forgets = True
     assert annotate(folder, server) == 1
     assert batches_of(server).stats["batches"] == 3
-    assert "1 sentences are not labelled (1 times batch batch_2 says nothing of it)" in capsys.readouterr().err
+    assert "1 sentences are not labelled: batch batch_2 says nothing of it; the same" in capsys.readouterr().err
     assert len(rows(folder)) == 59
 
 
