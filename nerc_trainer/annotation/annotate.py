@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,8 +71,12 @@ def annotate_corpus(recipe: Recipe, only_plan: bool) -> None:
         show_plan(plan)
         if only_plan:
             return
-        answers = _ask(recipe, labeller, fallback, sentences, endpoints, ledger)
-        labelled = [one for one in answers.labelled if one is not None]
+        # What is missing comes first: the known replies of a large corpus take minutes to read.
+        missing = set(plan.incomplete)
+        order = [*plan.incomplete, *(index for index in range(len(sentences)) if index not in missing)]
+        asked = [sentences[index] for index in order]
+        answers = _ask(recipe, labeller, fallback, asked, endpoints, ledger)
+        labelled = [one for _, one in sorted(zip(order, answers.labelled, strict=True), key=itemgetter(0)) if one]
         figures = _figures(recipe, labeller, labelled, corpus, stage, ledger)
     finally:
         ledger.close()

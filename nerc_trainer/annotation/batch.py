@@ -86,11 +86,12 @@ class BatchRun:
     def _missing(self, labeller: Labeller, sentences: Sequence[Sentence]) -> Iterator[tuple[bytes, Request]]:
         """Requests that have no answer yet and may get one, each once."""
         seen: set[bytes] = set()
-        for _, requests in find_missing(labeller, sentences, self._endpoints, self._ledger):
-            for (key, *_), request in requests:
+        for _, missing in find_missing(labeller, sentences, self._endpoints, self._ledger):
+            for one in missing:
+                key = one.keys[0]
                 if key not in seen and key not in self._given_up and self._tries[key] < _MOST_TRIES:
                     seen.add(key)
-                    yield key, request
+                    yield key, one.request
 
     def _why_not(self, key: bytes) -> str:
         return self._why.get(key, "not asked")

@@ -53,7 +53,8 @@ def show_words(format: Format, words: Sequence[str]) -> str:
         return " ".join(f"`{disguised(format, word)}`" for word in words)
     if format == "index_spans":
         return " ".join(f"{index}:{word}" for index, word in enumerate(words))
-    return " ".join(disguised(format, word) for word in words)
+    # No sign that is disguised holds a space, so the words can be looked through together.
+    return disguised(format, " ".join(words))
 
 
 def answer_schema(format: Format, types: Sequence[str], fields: Sequence[str]) -> dict[str, Any] | None:

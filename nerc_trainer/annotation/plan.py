@@ -22,13 +22,14 @@ _USUAL_SHARE = 0.25  # of the longest answer that is allowed; right answers seld
 class Plan:
     """Calls that are needed and of them those that are known; tokens and dollars of the others.
 
-    Tokens are estimates until the model has answered something; ``most_dollars`` holds if every answer takes all that
-    it may.
+    ``incomplete`` are the sentences that they are about, by their place. Tokens are estimates until the model has
+    answered something; ``most_dollars`` holds if every answer takes all that it may.
     """
 
     model: str
     prompt: str
     sentences: int
+    incomplete: list[int]
     calls: int
     known: int
     prompt_tokens: int
@@ -37,21 +38,27 @@ class Plan:
     most_dollars: float
 
 
+@dataclass(frozen=True)
+class Missing:
+    """A request that no endpoint has answered: whose it is among the sentences, and its key for each endpoint."""
+
+    sentence: int
+    keys: list[bytes]
+    request: Request
+
+
 def find_missing(
     labeller: Labeller, sentences: Sequence[Sentence], endpoints: Sequence[Endpoint], ledger: Ledger
-) -> Iterator[tuple[int, list[tuple[list[bytes], Request]]]]:
-    """A part of the sentences at a time: how many requests it makes, and those that no endpoint has answered.
-
-    Each comes with its keys, one for each endpoint.
-    """
+) -> Iterator[tuple[int, list[Missing]]]:
+    """A part of the sentences at a time: how many requests it makes, and those that are missing."""
     for start in range(0, len(sentences), _SENTENCES_AT_A_TIME):
         requests = [
-            (request_keys(endpoints, request), request)
-            for sentence in sentences[start : start + _SENTENCES_AT_A_TIME]
+            (index, request_keys(endpoints, request), request)
+            for index, sentence in enumerate(sentences[start : start + _SENTENCES_AT_A_TIME], start)
             for request in labeller.requests(sentence)
         ]
-        answered = ledger.known([key for keys, _ in requests for key in keys])
-        yield len(requests), [(keys, request) for keys, request in requests if answered.isdisjoint(keys)]
+        answered = ledger.known([key for _, keys, _ in requests for key in keys])
+        yield len(requests), [Missing(*made) for made in requests if answered.isdisjoint(made[1])]
 
 
 def make_plan(
@@ -65,11 +72,13 @@ def make_plan(
     """Count calls, tokens and dollars of what is not in the ledger; those of the dearest server count."""
     ratio = ledger.tokens_per_character(labeller.model)
     calls = known = prompt_tokens = most_answer = 0
+    incomplete: dict[int, None] = {}
     for count, missing in find_missing(labeller, sentences, endpoints, ledger):
         calls += count
         known += count - len(missing)
-        prompt_tokens += sum(estimate_tokens(request, ratio) for _, request in missing)
-        most_answer += sum(request.max_tokens for _, request in missing)
+        prompt_tokens += sum(estimate_tokens(one.request, ratio) for one in missing)
+        most_answer += sum(one.request.max_tokens for one in missing)
+        incomplete.update(dict.fromkeys(one.sentence for one in missing))
     answer = round(most_answer * _USUAL_SHARE)
 
     def most_expensive(answer_tokens: int) -> float:
@@ -80,6 +89,7 @@ def make_plan(
         model=labeller.model,
         prompt=labeller.prompt.name,
         sentences=len(sentences),
+        incomplete=list(incomplete),
         calls=calls,
         known=known,
         prompt_tokens=prompt_tokens,

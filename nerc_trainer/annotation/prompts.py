@@ -245,8 +245,10 @@ class Renderer:
         return self._example.render(shown | {"answer": self._write(example, type_)} | self._asked(type_))
 
     def _ask(self, words: Sequence[str], joined: str, type_: str | None) -> str:
-        shown = {"words": words, "sentence": show_words(self.prompt.format, words)}
-        return self._user.render(shown | {"examples": joined} | self._asked(type_))
+        shown: dict[str, Any] = {"words": words, "sentence": show_words(self.prompt.format, words), "examples": joined}
+        if type_ is not None:
+            shown["type"] = self._by_name[type_]
+        return self._user.render(shown)
 
     def _asked(self, type_: str | None) -> dict[str, EntityType]:
         """The variable that only the format one_type has."""

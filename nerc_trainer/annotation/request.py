@@ -23,6 +23,7 @@ MODES: tuple[Mode, ...] = ("json_schema", "json_object", "text")
 MAX_TOKENS = "max_tokens"
 MAX_COMPLETION_TOKENS = "max_completion_tokens"
 
+_COMPACT = json.JSONEncoder(separators=(",", ":"))
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 # Role, separators and the like cost a server's chat template a few tokens a message.
 _TOKENS_AROUND_MESSAGE = 16
@@ -113,7 +114,7 @@ def request_keys(endpoints: Sequence[Endpoint], request: Request) -> list[bytes]
         request.logprobs,
     )
     # Requests share their first messages and their schema, which are digested once: a million keys take seconds.
-    question = hashlib.sha256(b"".join(map(_shared_digest, (request.schema, *shared))))
+    question = hashlib.sha256(b"".join([_shared_digest(value) for value in (request.schema, *shared)]))
     question.update(_digest(last) + repr(sampling).encode())
     return [hashlib.sha256(_whom(endpoint) + question.digest()).digest()[:16] for endpoint in endpoints]
 
@@ -122,7 +123,7 @@ def _digest(value: Any) -> bytes:
     """32 bytes for a message or schema; the order of a schema's keys is the order of its answers, so it counts."""
     if value is not None and value.keys() == {"role", "content"}:
         value = [value["role"], value["content"]]
-    return hashlib.sha256(json.dumps(value, separators=(",", ":")).encode()).digest()
+    return hashlib.sha256(_COMPACT.encode(value).encode()).digest()
 
 
 @lru_cache(maxsize=64)
