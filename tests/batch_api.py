@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Complete = Callable[[dict[str, Any], "str | None"], "dict[str, Any] | None"]
 
 # Come one for one: an operation that is done but whose answer is lost, or one that is refused and not done.
-SCRIPTED = ("lost_upload", "lost_create", "500_create", "500_look", "cut_content")
+SCRIPTED = ("lost_upload", "lost_create", "500_create", "500_look", "stall_look", "strange_look", "cut_content")
 
 
 class BatchApi:
@@ -120,6 +120,11 @@ class BatchApi:
             return
         if self._meets("500_look"):
             connection.send_error(500, "internal error", "server_error")
+            return
+        if self._meets("stall_look"):
+            return
+        if self._meets("strange_look"):
+            connection.send_json(200, {"detail": "hello"})
             return
         batch = self.batches[name]
         batch["_looks"] -= 1

@@ -181,7 +181,8 @@ class BatchRun:
                     self._book.forget(submission.name)
                     has_collected = True
                     continue
-                self._book.note_id(submission.name, batch_id)
+                if submission.batch_id is None:
+                    self._book.note_id(submission.name, batch_id)
                 batch = await server.look(batch_id)
                 if batch.status in _ENDED:
                     await self._collect(server, submission, batch)
@@ -249,8 +250,9 @@ class BatchRun:
         """Go on with smaller batches where that may help; NercError where not."""
         errors = (batch.errors.data if batch.errors is not None else None) or []
         if requests > 1 and any(error.code == _TOO_MANY_TOKENS for error in errors):
+            if self._one_at_a_time:  # else it was perhaps not its size, but what others had under way
+                self._most_requests = min(self._most_requests, -(-requests // 2))
             self._one_at_a_time = True
-            self._most_requests = min(self._most_requests, -(-requests // 2))
             self._tell(
                 f"{self._endpoint.base_url}: {errors[0].message}; going on with batches of {self._most_requests:,}, "
                 "one after the other"

@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 _Result = TypeVar("_Result")
 
 _NAME = "nerc_trainer"  # what the name of a submission is called in the metadata of its batch
+_TRIES_BEFORE_DEADLINE = 3
 _FIRST_BACKOFF = 0.5
 _LONGEST_BACKOFF = 30.0
 _CLOCKS_DIFFER = 86_400.0  # seconds at most
 _BATCHES_A_PAGE = 100
+_ABSENT = ("404", "405", "501", "strange")  # refusals of a server that has no Batch API
 
 
 class Refused(NercError):
@@ -33,8 +35,8 @@ class Refused(NercError):
 class BatchServer:
     """Batches of one endpoint; an async context manager.
 
-    Each operation is tried again for ``deadline_seconds``, after which it raises NercError. ``tell`` gets a line when
-    that begins.
+    An operation that fails, or in which nothing moves for a third of ``deadline_seconds``, is tried again until these
+    are over; then it raises NercError. ``tell`` gets a line when that begins.
     """
 
     def __init__(self, endpoint: Endpoint, deadline_seconds: float, tell: Callable[[str], None]) -> None:
@@ -43,7 +45,7 @@ class BatchServer:
         self._tell = tell
 
     async def __aenter__(self) -> BatchServer:
-        self._api = connect(self._endpoint)
+        self._api = connect(self._endpoint, silence_seconds=self._deadline / _TRIES_BEFORE_DEADLINE)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -86,7 +88,14 @@ class BatchServer:
 
     async def look(self, batch_id: str) -> Batch:
         """What has become of a batch."""
-        return await self._persist(f"looking at batch {batch_id}", lambda: self._api.batches.retrieve(batch_id))
+
+        async def retrieve() -> Batch:
+            batch = await self._api.batches.retrieve(batch_id)
+            if not isinstance(batch.status, str):
+                raise TypeError("no status")
+            return batch
+
+        return await self._persist(f"looking at batch {batch_id}", retrieve)
 
     async def read_lines(self, file_id: str, on_line: Callable[[str], None]) -> None:
         """Let `on_line` see each line of a file, some of them again where the connection breaks off."""
@@ -114,13 +123,13 @@ class BatchServer:
         loop = asyncio.get_running_loop()
         until, backoff, has_told = loop.time() + self._deadline, _FIRST_BACKOFF, False
         while True:
-            outcome = await self._try(operation, until - loop.time())
+            outcome = await self._try(operation)
             if not isinstance(outcome, Refusal):
                 return outcome
             delay = max(outcome.pause or 0.0, random.uniform(0, backoff))
             backoff = min(2 * backoff, _LONGEST_BACKOFF)
             if outcome.then != "retry" or loop.time() + delay >= until:
-                kind = NercError if outcome.then == "retry" or outcome.kind == "timeout" else Refused
+                kind = NercError if outcome.then == "retry" else Refused
                 raise kind(
                     f"{self._endpoint.base_url}: {what}: {outcome.detail}; what is in a batch is answered all the "
                     "same, and the same command collects it"
@@ -131,20 +140,10 @@ class BatchServer:
                 has_told = True
             await asyncio.sleep(delay)
 
-    async def _try(self, operation: Callable[[], Awaitable[_Result]], seconds: float) -> _Result | Refusal:
-        # Not wait_for: before Python 3.12 it forgets that it was cancelled when the answer comes at the same moment.
-        task = asyncio.ensure_future(operation())
+    async def _try(self, operation: Callable[[], Awaitable[_Result]]) -> _Result | Refusal:
         try:
-            await asyncio.wait([task], timeout=seconds)
-            if task.done():
-                return task.result()
-            return Refusal("timeout", f"no answer within annotation.deadline_seconds = {self._deadline:g}", "give_up")
+            return await operation()
         except api_errors() as error:
             return hide_key(refusal_of(error), self._endpoint)
-        finally:
-            if not task.done():
-                task.cancel()
-                await asyncio.wait([task])
-
-
-_ABSENT = ("404", "405", "501")
+        except (AttributeError, TypeError, ValueError) as error:
+            return Refusal("strange", f"the answer is none of the Batch API ({error})", "give_up")

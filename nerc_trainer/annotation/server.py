@@ -27,8 +27,11 @@ START_IT = "no connection; start the server, or correct base_url"
 _CONNECT_SECONDS = 10.0
 
 
-def connect(endpoint: Endpoint) -> AsyncOpenAI:
-    """An API client that retries nothing by itself and goes nowhere but to the endpoint. To be closed."""
+def connect(endpoint: Endpoint, silence_seconds: float | None = None) -> AsyncOpenAI:
+    """An API client that retries nothing by itself and goes nowhere but to the endpoint. To be closed.
+
+    silence_seconds: how long the server may send and take nothing; None for any time.
+    """
     from httpx2 import Timeout
     from openai import AsyncOpenAI, DefaultAioHttpClient
 
@@ -36,7 +39,7 @@ def connect(endpoint: Endpoint) -> AsyncOpenAI:
         base_url=endpoint.base_url,
         api_key=endpoint.key or "none",
         max_retries=0,
-        timeout=Timeout(None, connect=_CONNECT_SECONDS),
+        timeout=Timeout(silence_seconds, connect=_CONNECT_SECONDS),
         # aiohttp takes half the processor time of httpx. A proxy that the environment names is of no use on loopback,
         # and a redirect would take the key to another host.
         http_client=DefaultAioHttpClient(trust_env=not endpoint.is_local, follow_redirects=False),

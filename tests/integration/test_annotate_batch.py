@@ -109,6 +109,23 @@ def test_a_fault_of_an_operation_makes_no_second_batch(folder: Path, server: Llm
     assert ledger_rows(folder / "run" / "ledger.sqlite") == 60
 
 
+def test_a_server_that_says_nothing_is_asked_again(folder: Path, server: LlmServer) -> None:
+    batches_of(server).script.append("stall_look")
+    assert annotate(folder, server, deadline_seconds=2) == 0
+    assert batches_of(server).stats["stall_look"] == 1
+    assert len(rows(folder)) == 60
+
+
+def test_an_answer_that_is_none_of_the_batch_api_ends_in_one_line(
+    folder: Path, server: LlmServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    batches_of(server).script.append("strange_look")
+    assert annotate(folder, server) == 1
+    assert "looking at batch batch_0: the answer is none of the Batch API" in capsys.readouterr().err
+    assert annotate(folder, server) == 0
+    assert batches_of(server).stats["batches"] == 1
+
+
 def test_a_batch_is_found_among_many_where_the_answer_to_it_was_lost(folder: Path, server: LlmServer) -> None:
     api = batches_of(server)
     for number in range(5):
@@ -164,7 +181,7 @@ def test_smaller_batches_where_the_account_allows_no_larger(
 ) -> None:
     batches_of(server).enqueued = 20
     assert annotate(folder, server) == 0
-    assert "Enqueued token limit reached; going on with batches of 30, one after the other" in capsys.readouterr().err
+    assert "Enqueued token limit reached; going on with batches of 15, one after the other" in capsys.readouterr().err
     assert len(rows(folder)) == 60
     assert batches_of(server).stats["paid"] == 60 - LIVE
 
