@@ -24,12 +24,13 @@ class Answers:
     """What came of the sentences that were put to a model.
 
     ``labelled`` has one place for each sentence in their order, None where no answer came; ``unanswered`` counts those
-    by reason. ``out_of_money`` says whether the limit ended the asking.
+    by reason. ``out_of_money`` says whether the limit ended the asking, ``given_up`` whether silent servers did.
     """
 
     labelled: list[Labelled | None]
     unanswered: Counter[str] = field(default_factory=Counter)
     out_of_money: bool = False
+    given_up: bool = False
 
     def reasons(self) -> str:
         """The most frequent reasons why sentences have no answer, each with its number where there are several."""
@@ -59,7 +60,7 @@ async def ask_all(
     async def work() -> None:
         nonlocal in_a_row
         for index in waiting:
-            if answers.out_of_money or in_a_row >= at_a_time:
+            if answers.out_of_money or answers.given_up:
                 return
             sentence = sentences[index]
             try:
@@ -70,6 +71,7 @@ async def ask_all(
             except Unanswered as failure:
                 answers.unanswered[str(failure)] += 1
                 in_a_row += 1
+                answers.given_up = answers.given_up or in_a_row >= at_a_time
                 continue
             in_a_row = 0
             labelled = labeller.read(sentence, replies)

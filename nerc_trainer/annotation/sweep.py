@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from nerc_trainer.recipe.sections import Recipe
 
 
+class IncompleteCell(Exception):
+    """A few sentences of a cell have no answer, which need not keep the other cells from being measured."""
+
+
 def sweep_prompts(recipe: Recipe, only_plan: bool) -> None:
     """Measure each pair of prompt and model on the same sentences, or print what that would cost.
 
@@ -49,6 +53,7 @@ def sweep_prompts(recipe: Recipe, only_plan: bool) -> None:
     true_tags = {split["id"][index]: split["ner_tags"][index] for index in stage.truth.sample}
     ledger = open_ledger(recipe)
     cells: list[dict[str, Any]] = []
+    incomplete: list[str] = []
     try:
         for model in models:
             endpoints = endpoints_for(recipe, model)
@@ -60,13 +65,19 @@ def sweep_prompts(recipe: Recipe, only_plan: bool) -> None:
                 path = sweep_folder(recipe) / "cells" / _file_name(labeller.prompt.name, model)
                 cell = _known_cell(path, _digest(labeller, sentences, endpoints))
                 if cell is None:
-                    cell = _measure(recipe, labeller, prompt, sentences, endpoints, true_tags, ledger)
+                    try:
+                        cell = _measure(recipe, labeller, prompt, sentences, endpoints, true_tags, ledger)
+                    except IncompleteCell as missing:
+                        incomplete.append(str(missing))
+                        continue
                     write_json(path, cell)
                 cells.append(cell)
     finally:
         ledger.close()
     if only_plan:
         return
+    if incomplete:
+        raise NercError(f"{'; '.join(incomplete)}; the same command asks for these alone, and then names the winner")
     winner = write_leaderboard(sweep_folder(recipe), cells)
     show_leaderboard(cells)
     print(f"the winner is {winner['model']} with {winner['prompt']}; annotate takes it where the recipe names none")
@@ -111,7 +122,7 @@ def _measure(
     answers = _ask(recipe, labeller, sentences, endpoints, ledger)
     labelled = [one for one in answers.labelled if one is not None]
     if len(labelled) < len(sentences):
-        raise NercError(_why_incomplete(labeller, len(sentences) - len(labelled), answers, recipe))
+        _refuse_incomplete(labeller, len(sentences) - len(labelled), answers, recipe)
     replies = [reply for sentence in sentences for reply in _replies(labeller, sentence, endpoints, ledger)]
     return {
         "version": 1,
@@ -180,11 +191,15 @@ def _effort(replies: Sequence[Reply], sentences: int) -> dict[str, Any]:
     }
 
 
-def _why_incomplete(labeller: Labeller, left: int, answers: Answers, recipe: Recipe) -> str:
+def _refuse_incomplete(labeller: Labeller, left: int, answers: Answers, recipe: Recipe) -> None:
+    """Raises IncompleteCell where single sentences were left out, NercError where going on makes no sense."""
     pair = f"{labeller.model} with {labeller.prompt.name}"
     if answers.out_of_money:
-        return (
+        raise NercError(
             f"annotation.limit_dollars = {recipe.annotation.limit_dollars}: reached at {pair}, {left} sentences before "
             "its end; raise it, and the same command goes on there"
         )
-    return f"{pair}: {left} sentences without an answer: {answers.reasons()}; the same command goes on there"
+    missing = f"{pair}: {left} sentences without an answer: {answers.reasons()}"
+    if answers.given_up:
+        raise NercError(f"{missing}; the same command goes on there")
+    raise IncompleteCell(missing)

@@ -232,6 +232,24 @@ def test_a_sweep_measures_each_pair_once_and_its_winner_labels(
         assert {row["llm_prompt"] for row in rows(folder)} == {"spans"}
 
 
+def test_a_sentence_without_an_answer_keeps_no_other_pair_from_being_measured(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with LlmServer(faults={"500": 0.1}, times=1000, seed=1) as server:
+        recipe = write_recipe(folder, server.url, model="m", prompt=None, truth="train", deadline_seconds=1)
+        words = [recipe, f"run.dir={folder / 'run'}", "sweep.sentences=12"]
+        words += [f"sweep.prompts=[{folder / 'tags.yaml'}, {folder / 'spans.yaml'}]"]
+        assert run("sweep", *words) == 1
+        paid = server.stats["paid"]
+        assert 12 < paid < 24
+        complained = capsys.readouterr().err
+        assert f"{24 - paid} sentences without an answer" in complained
+        assert "the same command asks for these alone" in complained
+        server.faults = {}
+        assert run("sweep", *words) == 0
+        assert server.stats["paid"] == 24
+
+
 def test_labels_become_a_data_set_that_is_pushed_with_its_card(
     folder: Path, server: LlmServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
