@@ -111,9 +111,11 @@ class Rounds:
     def _start_anew(self) -> None:
         from nerc_trainer.modeling.build import build_tagger
 
-        main = self.trainer.is_world_process_zero()
-        fresh = build_tagger(self.recipe.model, self.trainer.labels, self.recipe.run.seed) if main else None
-        self.trainer.load_weights(fresh.state_dict() if fresh is not None else None)
+        state = None
+        if self.trainer.is_world_process_zero():
+            recipe, trainer = self.recipe, self.trainer
+            state = build_tagger(recipe.model, trainer.labels, recipe.run.seed, trainer.processing_class).state_dict()
+        self.trainer.load_weights(state)
 
     def _save(self, number: int, training: Mapping[str, Any]) -> None:
         folder = on_main(lambda: self.journal.begin_model(number))

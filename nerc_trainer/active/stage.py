@@ -29,10 +29,9 @@ if TYPE_CHECKING:
 
 def build_rounds(recipe: Recipe, arguments: TrainingArguments, corpus: Corpus, journal: RunJournal) -> Rounds:
     """Build the parts of a run from a recipe and its corpus."""
-    tokenizer, model = main_first(
-        lambda: (load_tokenizer(recipe.model), build_tagger(recipe.model, corpus.labels, recipe.run.seed))
-    )
-    longest = piece_length(recipe.model, tokenizer, model.config)
+    tokenizer = main_first(lambda: load_tokenizer(recipe.model))
+    model = main_first(lambda: build_tagger(recipe.model, corpus.labels, recipe.run.seed, tokenizer))
+    longest = piece_length(recipe.model, tokenizer, model)
 
     def encode(split: datasets.Dataset) -> EncodedText:
         return encode_words(

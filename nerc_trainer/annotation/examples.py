@@ -150,10 +150,10 @@ def embed(sentences: Sequence[Sequence[str]], model: ModelSection, token_budget:
     from nerc_trainer.modeling.build import build_tagger, load_tokenizer, piece_length
 
     tokenizer = load_tokenizer(model)
-    encoder = build_tagger(model, LabelSet(()), seed=0).base_model
+    encoder = build_tagger(model, LabelSet(()), 0, tokenizer).base_model
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     encoder.to(device).eval()
-    text = encode_words(sentences, tokenizer, piece_length(model, tokenizer, encoder.config))
+    text = encode_words(sentences, tokenizer, piece_length(model, tokenizer, encoder))
     pieces = PieceDataset(text, np.arange(len(sentences)))
 
     sums = np.zeros((len(sentences), encoder.config.hidden_size), dtype=np.float32)

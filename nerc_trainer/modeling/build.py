@@ -72,8 +72,9 @@ def load_tokenizer(model: ModelSection) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def piece_length(model: ModelSection, tokenizer: PreTrainedTokenizerBase, config: Any) -> int:
+def piece_length(model: ModelSection, tokenizer: PreTrainedTokenizerBase, tagger: PreTrainedModel) -> int:
     """Most sub-words that a piece may have, special tokens included."""
+    config = tagger.base_model.config
     limits = [model.max_length or LONGEST_PIECE, tokenizer.model_max_length]
     positions = getattr(config, "max_position_embeddings", None)
     if positions is not None and positions > 0:
@@ -86,29 +87,48 @@ def piece_length(model: ModelSection, tokenizer: PreTrainedTokenizerBase, config
 ROBERTA_LIKE = {"roberta", "xlm-roberta", "camembert", "xlm-roberta-xl", "longformer", "mpnet"}
 
 
-def build_tagger(model: ModelSection, labels: LabelSet, seed: int) -> PreTrainedModel:
+def build_tagger(
+    model: ModelSection, labels: LabelSet, seed: int, tokenizer: PreTrainedTokenizerBase
+) -> PreTrainedModel:
     """A tagger with the label set's head on the encoder; the head is drawn with ``seed``, so every rank has the same.
 
     Only safetensors are read. With ``model.random_weights`` the encoder's configuration alone is used.
     """
-    from transformers import AutoConfig, AutoModelForTokenClassification, set_seed
+    from transformers import AutoConfig, AutoModel, AutoModelForTokenClassification, set_seed
 
     source = locate_encoder(model)
     options = _loading_options(model, source)
+    tags: dict[str, Any] = {
+        "num_labels": len(labels.tags),
+        "id2label": dict(enumerate(labels.tags)),
+        "label2id": {tag: index for index, tag in enumerate(labels.tags)},
+    }
+    linear = model.head == "linear"
+    auto_class = AutoModelForTokenClassification if linear else AutoModel
     with _loading(model):
-        config = AutoConfig.from_pretrained(
-            source,
-            num_labels=len(labels.tags),
-            id2label=dict(enumerate(labels.tags)),
-            label2id={tag: index for index, tag in enumerate(labels.tags)},
-            **options,
-        )
+        config = AutoConfig.from_pretrained(source, **(tags if linear else {}), **options)
         set_seed(seed)
         if model.random_weights:
-            return AutoModelForTokenClassification.from_config(config, trust_remote_code=model.trust_remote_code)
-        return AutoModelForTokenClassification.from_pretrained(
-            source, config=config, use_safetensors=True, dtype="float32", ignore_mismatched_sizes=True, **options
-        )
+            loaded = auto_class.from_config(config, trust_remote_code=model.trust_remote_code)
+        else:
+            loaded = auto_class.from_pretrained(
+                source, config=config, use_safetensors=True, dtype="float32", ignore_mismatched_sizes=True, **options
+            )
+    return loaded if linear else _with_lstm(loaded, model, tags, tokenizer)
+
+
+def _with_lstm(
+    encoder: PreTrainedModel, model: ModelSection, tags: dict[str, Any], tokenizer: PreTrainedTokenizerBase
+) -> PreTrainedModel:
+    import torch
+
+    from nerc_trainer.modeling.bilstm import BiLSTMConfig, BiLSTMForTokenClassification
+    from nerc_trainer.modeling.word_starts import word_starts
+
+    config = BiLSTMConfig(encoder.config.to_dict(), model.lstm_hidden_size, model.head_dropout, **tags)
+    tagger = BiLSTMForTokenClassification(config, encoder)
+    tagger.starts_word.copy_(torch.from_numpy(word_starts(tokenizer, len(tagger.starts_word))))
+    return tagger
 
 
 def _loading_options(model: ModelSection, source: str) -> dict[str, Any]:

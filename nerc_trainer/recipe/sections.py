@@ -137,7 +137,15 @@ class ModelSection(Section):
     random_weights: bool = Field(
         default=False, description="Start from random weights and use only the encoder's configuration (for tests)."
     )
-    head: Literal["linear"] = Field(default="linear", description="Layer that turns encoded words into tag scores.")
+    head: Literal["linear", "bilstm"] = Field(
+        default="linear",
+        description="What turns encoded words into tag scores: a linear layer, or a bidirectional LSTM over the words "
+        "and a linear layer.",
+    )
+    lstm_hidden_size: int = Field(default=128, ge=1, description="Units of the LSTM in each direction.")
+    head_dropout: float = Field(
+        default=0.1, ge=0, lt=1, description="Share of the values that the bilstm head drops around the LSTM."
+    )
     max_length: int | None = Field(
         default=None, ge=8, description="Sub-words that the encoder reads at most; null for what it can."
     )

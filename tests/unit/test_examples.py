@@ -253,8 +253,9 @@ def test_vectors_are_the_mean_of_the_last_states(model: ModelSection) -> None:
     from nerc_trainer.corpus.labels import LabelSet
     from nerc_trainer.modeling.build import build_tagger, load_tokenizer
 
-    encoder = build_tagger(model, LabelSet(()), seed=0).base_model.eval()
-    inputs = load_tokenizer(model)(SENTENCES[1], is_split_into_words=True, return_tensors="pt")
+    tokenizer = load_tokenizer(model)
+    encoder = build_tagger(model, LabelSet(()), 0, tokenizer).base_model.eval()
+    inputs = tokenizer(SENTENCES[1], is_split_into_words=True, return_tensors="pt")
     with torch.no_grad():
         mean = encoder(input_ids=inputs["input_ids"]).last_hidden_state[0].mean(dim=0).numpy()
     assert np.allclose(embed(SENTENCES, model, 64)[1], mean / np.linalg.norm(mean), atol=1e-5)
