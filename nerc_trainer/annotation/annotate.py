@@ -21,12 +21,12 @@ from nerc_trainer.annotation.dataset import push_dataset, save_dataset
 from nerc_trainer.annotation.money import Purse
 from nerc_trainer.annotation.plan import make_plan, show_plan
 from nerc_trainer.annotation.progress import LiveLine
-from nerc_trainer.annotation.quality import Interval, entity_counts, f1_interval
 from nerc_trainer.annotation.result import annotation_folder, labels_file
 from nerc_trainer.annotation.stage import Stage, endpoints_for, open_ledger, sweep_folder
 from nerc_trainer.corpus.labels import tags_to_spans
 from nerc_trainer.corpus.load import load_corpus
 from nerc_trainer.errors import NercError
+from nerc_trainer.evaluation.intervals import Interval, entity_counts, f1_interval
 from nerc_trainer.files import write_json, write_text
 from nerc_trainer.public_names import split_name
 

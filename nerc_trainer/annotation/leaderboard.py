@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nerc_trainer.annotation.quality import pareto_front
+from nerc_trainer.annotation.pareto import pareto_front
 from nerc_trainer.files import write_json
 from nerc_trainer.plots import chart_style, render_chart
 

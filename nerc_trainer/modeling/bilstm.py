@@ -105,7 +105,7 @@ class BiLSTMForTokenClassification(PreTrainedModel):
         return_dict: bool | None = None,
         **encoder_inputs: Any,
     ) -> TokenClassifierOutput | tuple[torch.Tensor, ...]:
-        """Logits [B, T, L]: every sub-word has those of its word. ``labels`` int64 [B, T] are -100 where not counted."""
+        """Logits [B, T, L]: every sub-word has those of its word. ``labels`` int64 [B, T] count unless -100."""
         if input_ids is None:
             raise ValueError("input_ids are needed: words are told by them, so embeddings alone do not do")
         mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask

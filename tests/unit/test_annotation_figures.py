@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nerc_trainer.annotation.quality import entity_counts, f1_interval, f1_of, pareto_front
+from nerc_trainer.annotation.pareto import pareto_front
 from nerc_trainer.annotation.sample import stratified_sample
 from nerc_trainer.annotation.votes import put_to_vote
 from nerc_trainer.corpus.labels import Span
+from nerc_trainer.evaluation.intervals import entity_counts, f1_difference, f1_interval, f1_of
 
 PER, LOC = Span(0, 2, "PER"), Span(3, 4, "LOC")
 
@@ -79,3 +80,39 @@ def test_each_mix_of_types_has_its_share(strata: list[frozenset[str]], count: in
         share = strata.count(mix) * min(count, len(strata)) / len(strata)
         assert abs(sum(strata[index] == mix for index in chosen) - share) < 1
     assert chosen == stratified_sample(strata, count, np.random.default_rng(1))
+
+
+def draw_counts(rates: list[float], sentences: int = 400) -> np.ndarray:
+    """Counts of taggers that find each of two entities a sentence with a certain chance, [S, N, 3]."""
+    generator = np.random.default_rng(5)
+    found = np.stack([generator.binomial(2, rate, sentences) for rate in rates])
+    return np.stack([found, np.full_like(found, 2), np.full_like(found, 2)], axis=-1)
+
+
+def test_a_clear_difference_is_told_from_chance() -> None:
+    better, worse = draw_counts([0.9, 0.88, 0.91]), draw_counts([0.7, 0.72])
+    difference = f1_difference(better, worse, np.random.default_rng(0))
+    exact = np.mean([f1_of(one.sum(0)) for one in better]) - np.mean([f1_of(one.sum(0)) for one in worse])
+    assert difference.value == pytest.approx(exact)
+    assert 0 < difference.low < difference.value < difference.high
+    assert difference.p < 0.01
+    back = f1_difference(worse, better, np.random.default_rng(0))
+    assert (back.value, back.p) == (pytest.approx(-difference.value), difference.p)
+
+
+def test_equal_taggers_do_not_differ() -> None:
+    counts = draw_counts([0.8])
+    assert f1_difference(counts, counts, np.random.default_rng(0)) == (0.0, 0.0, 0.0, 1.0)
+    with pytest.raises(ValueError, match="same sentences"):
+        f1_difference(counts, counts[:, :-1], np.random.default_rng(0))
+
+
+def test_p_values_are_as_frequent_as_they_say() -> None:
+    """Of taggers that differ by chance alone, about one pair in twenty has p below 0.05."""
+    generator = np.random.default_rng(1)
+    low = 0
+    for _ in range(200):
+        found = generator.binomial(2, 0.8, (2, 1, 150))
+        first, second = np.stack([found, np.full_like(found, 2), np.full_like(found, 2)], axis=-1)
+        low += f1_difference(first, second, generator).p < 0.05
+    assert 2 <= low <= 24
