@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from nerc_trainer.corpus.encode import PieceDataset
     from nerc_trainer.hub import Publication, Publisher
     from nerc_trainer.recipe.sections import Recipe
-    from nerc_trainer.training.trainer import NercTrainer
+    from nerc_trainer.training.workbench import Workbench
 
 
 class Rounds:
@@ -34,19 +34,18 @@ class Rounds:
 
     def __init__(
         self,
-        recipe: Recipe,
-        trainer: NercTrainer,
+        bench: Workbench,
         sampler: EntropySamplerCallback,
-        splits: Mapping[str, PieceDataset],
         data: Mapping[str, Mapping[str, Any]],
         journal: RunJournal,
         publisher: Publisher,
     ) -> None:
-        """``splits`` holds dev and, where there is one, test; ``data`` what is published about each split."""
-        self.recipe = recipe
-        self.trainer = trainer
+        """``data`` is what is published about each split."""
+        self.bench = bench
+        self.recipe = bench.recipe
+        self.trainer = bench.trainer
+        self.splits = bench.splits
         self.sampler = sampler
-        self.splits = splits
         self.data = data
         self.journal = journal
         self.publisher = publisher
@@ -101,21 +100,12 @@ class Rounds:
             return stored["seconds"]
         active, started = self.recipe.active, time.perf_counter()
         if number > 0 and active.start == "cold":
-            self._start_anew()
+            self.bench.start_anew(self.recipe.run.seed)
         output = self.trainer.train_round(active.initial_epochs if number == 0 else active.fine_tune_epochs)
         trained = time.perf_counter()
         seconds = {**self.sampler.seconds, "train": trained - started}
         self._save(number, {"loss": output.training_loss, "seconds": seconds})
         return {**seconds, "save": time.perf_counter() - trained}
-
-    def _start_anew(self) -> None:
-        from nerc_trainer.modeling.build import build_tagger
-
-        state = None
-        if self.trainer.is_world_process_zero():
-            recipe, trainer = self.recipe, self.trainer
-            state = build_tagger(recipe.model, trainer.labels, recipe.run.seed, trainer.processing_class).state_dict()
-        self.trainer.load_weights(state)
 
     def _save(self, number: int, training: Mapping[str, Any]) -> None:
         folder = on_main(lambda: self.journal.begin_model(number))

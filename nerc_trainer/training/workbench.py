@@ -1,0 +1,105 @@
+"""Puts together what every training needs: a corpus in sub-words, a tagger, and the trainer that has it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nerc_trainer.corpus.encode import EncodedText, PieceDataset, encode_words, flatten_tags
+from nerc_trainer.hub import Publisher
+from nerc_trainer.modeling.build import build_tagger, load_tokenizer, piece_length
+from nerc_trainer.public_names import split_name
+from nerc_trainer.ranks import main_first
+from nerc_trainer.training.arguments import step_size, token_budget
+from nerc_trainer.training.trainer import NercTrainer
+from nerc_trainer.training.training_set import TrainingSet, first_of_equals
+
+if TYPE_CHECKING:
+    import datasets
+    from transformers import TrainingArguments
+
+    from nerc_trainer.corpus.load import Corpus
+    from nerc_trainer.recipe.sections import Recipe
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """A recipe's corpus and trainer.
+
+    ``text`` holds the train sentences; ``splits`` dev and, where there is one, test, with their true labels.
+    """
+
+    recipe: Recipe
+    corpus: Corpus
+    trainer: NercTrainer
+    text: EncodedText
+    splits: dict[str, PieceDataset]
+
+    def training_set(self, llm_tags: Sequence[list[str]] | None) -> TrainingSet:
+        """The train sentences, labelled so far by nobody but the LLM, whose tags are given (empty: none)."""
+        train = self.corpus.train
+        return TrainingSet(train["id"], self.text, self.corpus.labels, llm_tags, first_of_equals(train["tokens"]))
+
+    def llm_tags(self) -> list[list[str]] | None:
+        """What the LLM said of each train sentence; None where the recipe has no LLM labels."""
+        train = self.corpus.train
+        return list(train["llm_tags"]) if "llm_tags" in train.column_names else None
+
+    def start_anew(self, seed: int) -> None:
+        """Give the trainer the weights that a tagger of this recipe begins with, its head drawn with ``seed``."""
+        state = None
+        if self.trainer.is_world_process_zero():
+            tokenizer = self.trainer.processing_class
+            state = build_tagger(self.recipe.model, self.corpus.labels, seed, tokenizer).state_dict()
+        self.trainer.load_weights(state)
+
+
+def build_workbench(recipe: Recipe, arguments: TrainingArguments, corpus: Corpus) -> Workbench:
+    """Load the encoder and turn the corpus into sub-words. Call it on every rank."""
+    tokenizer = main_first(lambda: load_tokenizer(recipe.model))
+    model = main_first(lambda: build_tagger(recipe.model, corpus.labels, recipe.run.seed, tokenizer))
+    longest = piece_length(recipe.model, tokenizer, model)
+
+    def encode(split: datasets.Dataset) -> EncodedText:
+        return encode_words(
+            split["tokens"], tokenizer, longest, ids=split["id"], long_sentences=recipe.data.long_sentences
+        )
+
+    splits = {}
+    for name, split in (("dev", corpus.dev), ("test", corpus.test)):
+        if split is not None:
+            labels = flatten_tags([corpus.labels.encode(tags) for tags in split["ner_tags"]])
+            splits[name] = PieceDataset(encode(split), np.arange(len(split)), labels)
+    trainer = NercTrainer(
+        model,
+        arguments,
+        corpus.labels,
+        batch_size=step_size(arguments),
+        token_budget=token_budget(recipe.active, arguments),
+        eval_dataset=splits["dev"],
+        processing_class=tokenizer,
+    )
+    return Workbench(recipe, corpus, trainer, encode(corpus.train), splits)
+
+
+def make_publisher(recipe: Recipe) -> Publisher:
+    """What publishes the models of a run as its `hub` section says."""
+    hub = recipe.hub
+    return Publisher(recipe.run.dir, hub.mode, hub.repo, hub.private, hub.deadline_seconds, hub.endpoint)
+
+
+def data_facts(recipe: Recipe, corpus: Corpus) -> dict[str, dict[str, Any]]:
+    """What is published about each split: its name without folders, the SHA-256 of its content, its size."""
+    splits = {"train": corpus.train, "dev": corpus.dev, "test": corpus.test}
+    return {
+        name: {
+            "name": split_name(recipe.data, getattr(recipe.data, name)),
+            "sha256": corpus.fingerprints[name],
+            "sentences": len(split),
+        }
+        for name, split in splits.items()
+        if split is not None
+    }
