@@ -43,7 +43,7 @@ def _front_matter(record: Mapping[str, Any]) -> str:
         pipeline_tag="token-classification",
         # The Hub links to the base model, so an encoder from a folder or a package has no place here.
         base_model=record["encoder"] if is_hub_id(record["encoder"]) else None,
-        tags=["nerc_trainer", "active-learning", "ner"],
+        tags=["nerc_trainer", *(["active-learning"] if record["round"] is not None else []), "ner"],
         model_name=record["repo"].split("/")[-1],
         eval_results=[result for split in _SPLITS if record[split] is not None for result in _results(record, split)],
     )

@@ -28,11 +28,12 @@ def prepare_environment() -> None:
     if sys.platform == "linux" and ranks > 1 and os.environ.get("LOCAL_WORLD_SIZE") == str(ranks):
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     if ranks > 1:
-        threading.Thread(target=_end_with_launcher, args=(os.getppid(),), daemon=True).start()
+        threading.Thread(target=end_with_parent, args=(os.getppid(),), daemon=True).start()
 
 
-def _end_with_launcher(launcher: int) -> None:
-    while os.getppid() == launcher:
+def end_with_parent(parent: int) -> None:
+    """End this process soon after its parent has ended; run it in a thread."""
+    while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(1)
 

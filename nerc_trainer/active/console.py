@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from accelerate import PartialState
 
 from nerc_trainer.card import AGGREGATION
+
+if TYPE_CHECKING:
+    from nerc_trainer.recipe.sections import HubSection
 
 
 def say(line: str) -> None:
@@ -17,16 +20,18 @@ def say(line: str) -> None:
 
 
 def show_loading(
-    repo_or_folder: str, branch: str | None = None, mode: str = "online", endpoint: str | None = None
+    repo_or_folder: str, branch: str | None = None, hub: HubSection | None = None, head: str = "linear"
 ) -> None:
-    """The lines of Python that load a round from its revision, or from its folder where there is no branch."""
+    """The lines of Python that load a model from its revision, or from its folder where there is no branch."""
     settings = [
-        *(["HF_HUB_OFFLINE=1"] if mode == "offline" else []),
-        *([f"HF_ENDPOINT={endpoint}"] if endpoint else []),
+        *(["HF_HUB_OFFLINE=1"] if hub and hub.mode == "offline" else []),
+        *([f"HF_ENDPOINT={hub.endpoint}"] if hub and hub.endpoint else []),
     ]
     where = f" (with {' '.join(settings)} in the environment)" if settings else ""
     revision = f'revision="{branch}", ' if branch else ""
     say(f"\nTo load {branch or repo_or_folder}{where}:\n")
+    if head != "linear":
+        say("  import nerc_trainer.modeling  # or trust_remote_code=True: the head's code is in the branch")
     say("  from transformers import pipeline")
     say(f'  tagger = pipeline("ner", "{repo_or_folder}", {revision}aggregation_strategy="{AGGREGATION}")')
     say('  print(tagger("Ilse Marrow scored twice for Harvell in Norland ."))\n')

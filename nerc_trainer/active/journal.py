@@ -7,7 +7,6 @@ Only rank 0 holds a journal.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -23,6 +22,7 @@ from nerc_trainer.errors import NercError
 from nerc_trainer.files import sync_folder, write_json, write_text
 from nerc_trainer.hub.seal import check_seal
 from nerc_trainer.recipe.sections import changed_keys, dump_recipe
+from nerc_trainer.run_lock import lock_run
 
 if TYPE_CHECKING:
     from nerc_trainer.recipe.sections import Recipe
@@ -33,6 +33,7 @@ WAY_OUT = "restore it from a copy, or begin again with another run.dir"
 # What may be said otherwise when a run carries on: it changes no figure, or the fingerprints of the corpus cover it.
 _FREE_KEYS = (
     *("run.dir", "run.name", "data.train", "data.dev", "data.test", "annotation.*", "sweep.*"),
+    *("train.*", "mixing.*", "compare.*", "threshold.*"),
     *("hub.deadline_seconds", "hub.endpoint", "training.logging_*", "training.report_to", "training.disable_tqdm"),
 )
 
@@ -52,17 +53,7 @@ class RunJournal:
         Returns what the user should know. Raises NercError when another process works on the run, or when recipe or
         corpus are not those it began with.
         """
-        try:
-            self.run_dir.mkdir(parents=True, exist_ok=True)
-            self._lock = (self.run_dir / ".lock").open("a+")
-        except OSError as error:
-            raise NercError(f"run.dir = {self.run_dir}: can't be written ({error.strerror}); choose another") from error
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise NercError(
-                f"run.dir = {self.run_dir}: another process works on this run; wait for it or end it"
-            ) from error
+        self._lock = lock_run(self.run_dir)
         state = self._read("state.json")
         begun = any(self._rounds_dir().glob("round-*/selection.json"))
         if state is None and begun:

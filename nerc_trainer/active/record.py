@@ -85,6 +85,7 @@ def published_record(
         "branch": record["branch"],
         "round": record["round"],
         "recipe_name": recipe.run.name,
+        "head": recipe.model.head,
         "encoder": without_folders(recipe.model.encoder),
         "encoder_revision": recipe.model.revision,
         "strategy": recipe.active.strategy,

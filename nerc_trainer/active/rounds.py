@@ -19,7 +19,7 @@ from nerc_trainer.active.record import installed_versions, published_record, rou
 from nerc_trainer.active.stopping import stop_reason
 from nerc_trainer.errors import NercError
 from nerc_trainer.files import write_json, write_text
-from nerc_trainer.ranks import main_first, on_main, prepare_environment, settle_cpu
+from nerc_trainer.ranks import on_main
 
 if TYPE_CHECKING:
     from nerc_trainer.active.sampler import EntropySamplerCallback
@@ -181,20 +181,11 @@ def _line(record: Mapping[str, Any], publication: Publication) -> str:
 
 def run_recipe(recipe: Recipe) -> None:
     """Run, or carry on with, the active learning that a recipe describes. Call it on every rank of the job."""
-    prepare_environment()
-    from accelerate import PartialState
-
     from nerc_trainer.active.stage import build_rounds
-    from nerc_trainer.annotation.result import labels_to_train_on
-    from nerc_trainer.corpus.load import load_corpus
-    from nerc_trainer.modeling.build import quiet_transformers
-    from nerc_trainer.training.arguments import training_arguments
+    from nerc_trainer.training.job import join_ranks, leave_ranks, read_corpus
 
-    quiet_transformers()
-    arguments = training_arguments(recipe)
-    if arguments.device.type == "cpu":
-        settle_cpu(recipe.run.cpu_threads)
-    corpus = main_first(lambda: load_corpus(recipe.data, labels_to_train_on(recipe)))
+    arguments = join_ranks(recipe)
+    corpus = read_corpus(recipe)
     journal = RunJournal(recipe.run.dir)
     notes = on_main(lambda: journal.open(recipe, corpus.fingerprints, installed_versions()))
     try:
@@ -217,10 +208,9 @@ def run_recipe(recipe: Recipe) -> None:
             if waiting:
                 say(f"{waiting} round(s) wait for the Hub; deliver them with: nerc-trainer hub sync {recipe.run.dir}")
             if shown["published"] == "waiting":
-                show_loading(str(journal.model_folder(shown["round"])))
+                show_loading(str(journal.model_folder(shown["round"])), head=recipe.model.head)
             else:
-                show_loading(str(recipe.hub.repo), shown["branch"], recipe.hub.mode, recipe.hub.endpoint)
+                show_loading(str(recipe.hub.repo), shown["branch"], recipe.hub, recipe.model.head)
     finally:
         journal.close()
-    # Without an orderly end of the process group some runs abort at exit; after an error it would wait for the others.
-    PartialState().destroy_process_group()
+    leave_ranks()

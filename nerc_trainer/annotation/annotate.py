@@ -44,6 +44,7 @@ class Choice:
 
     prompt: str
     model: str
+    fallback: str | None
 
 
 def annotate_corpus(recipe: Recipe, only_plan: bool) -> None:
@@ -62,8 +63,7 @@ def annotate_corpus(recipe: Recipe, only_plan: bool) -> None:
     indices = _chosen_sentences(recipe, len(corpus.train))
     sentences = stage.sentences(corpus.train, indices)
     labeller = stage.labeller(choice.prompt, choice.model)
-    fallback_prompt = recipe.annotation.fallback_prompt
-    fallback = stage.labeller(fallback_prompt, choice.model) if fallback_prompt else None
+    fallback = stage.labeller(choice.fallback, choice.model) if choice.fallback else None
     endpoints = endpoints_for(recipe, choice.model)
     ledger = open_ledger(recipe)
     try:
@@ -94,14 +94,20 @@ def annotate_corpus(recipe: Recipe, only_plan: bool) -> None:
 
 
 def _choose(recipe: Recipe) -> Choice:
-    """What the recipe says, and where it leaves it open what the sweep has found best."""
+    """What the recipe says, and where it leaves it open what the sweep has found best.
+
+    Where the sweep's winner is the prompt that the recipe means for a second try, that is the best in another format.
+    """
     section = recipe.annotation
     if section.prompt and section.model:
-        return Choice(section.prompt, section.model)
+        return Choice(section.prompt, section.model, section.fallback_prompt)
     path = sweep_folder(recipe) / "winner.json"
     try:
         winner = json.loads(path.read_text(encoding="utf-8"))
-        return Choice(section.prompt or winner["prompt"], section.model or winner["model"])
+        prompt, fallback = section.prompt or winner["prompt"], section.fallback_prompt
+        if fallback is not None and fallback == prompt:
+            fallback = winner["other_format"]
+        return Choice(prompt, section.model or winner["model"], fallback)
     except FileNotFoundError:
         key = "model" if section.model is None else "prompt"
         raise NercError(

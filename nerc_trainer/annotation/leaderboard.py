@@ -25,12 +25,17 @@ def ranked(cells: Sequence[Cell]) -> list[Cell]:
 
 
 def write_leaderboard(folder: Path, cells: Sequence[Cell]) -> Cell:
-    """Write leaderboard.json, heat map and winner.json, and return the winner."""
+    """Write leaderboard.json, heat map and winner.json, and return the winner.
+
+    Its ``other_format`` is the best prompt for the same model in another format, None if there is none.
+    """
     order = ranked(cells)
     front = pareto_front([effort(cell) for cell in order], [cell["f1"] for cell in order])
     rows = [{**cell, "pareto": index in front} for index, cell in enumerate(order)]
     write_json(folder / "leaderboard.json", {"version": 1, "cells": rows})
-    winner = {key: order[0][key] for key in ("prompt", "model", "f1", "digest")}
+    best = order[0]
+    others = (cell["prompt"] for cell in order if cell["model"] == best["model"] and cell["format"] != best["format"])
+    winner = {**{key: best[key] for key in ("prompt", "model", "f1", "digest")}, "other_format": next(others, None)}
     write_json(folder / "winner.json", winner)
     with chart_style():
         render_chart("heat_map", heat_map(cells)).write(folder)
@@ -50,8 +55,8 @@ def show_leaderboard(cells: Sequence[Cell]) -> None:
     order = ranked(cells)
     front = pareto_front([effort(cell) for cell in order], [cell["f1"] for cell in order])
     table = Table(title="Leaderboard (* is on the Pareto front of F1 and price)", title_justify="left")
-    table.add_column("prompt", no_wrap=True)
-    table.add_column("model", no_wrap=True)
+    for name in ("prompt", "model"):  # on a narrow terminal names are folded before a figure is cut
+        table.add_column(name, overflow="fold")
     for name in ("F1", "95 %", "coverage", "rejected", "tokens out", "$/1,000", "s/sentence"):
         table.add_column(name, justify="right", no_wrap=True)
     for index, cell in enumerate(order):

@@ -1,9 +1,24 @@
 """Verbs that train."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 import click
 
 from nerc_trainer.commands.shared import examples, takes_recipe
 from nerc_trainer.errors import DISK_FULL
+
+
+@contextmanager
+def naming_the_run(run_dir: Path) -> Iterator[None]:
+    """A failed write, unlike a failed open, does not say which file it was for: that of the run is named."""
+    try:
+        yield
+    except OSError as failure:
+        if failure.errno in DISK_FULL and failure.filename is None:
+            failure.filename = str(run_dir)
+        raise
 
 
 @click.command(
@@ -25,10 +40,27 @@ def active(recipe: str, overrides: tuple[str, ...]) -> None:
     loaded = load_recipe(recipe, overrides)
     from nerc_trainer.active.rounds import run_recipe
 
-    try:
+    with naming_the_run(loaded.run.dir):
         run_recipe(loaded)
-    except OSError as failure:
-        # A failed write, unlike a failed open, does not say which file it was for.
-        if failure.errno in DISK_FULL and failure.filename is None:
-            failure.filename = str(loaded.run.dir)
-        raise
+
+
+@click.command(
+    short_help="Train one tagger.",
+    epilog=examples(
+        "nerc-trainer train my.yaml",
+        "nerc-trainer train my.yaml train.labels=llm",
+        "nerc-trainer train my.yaml train.labels=mixed train.expert_share=0.2 mixing.mode=self_train",
+        "accelerate launch --config_file accelerate_config.yaml -m nerc_trainer train my.yaml model.head=bilstm",
+    ),
+)
+@takes_recipe
+def train(recipe: str, overrides: tuple[str, ...]) -> None:
+    """Train one tagger as RECIPE says and publish it on a branch of its own: on the truth (model-primary), the LLM's
+    labels (llm-pure), a share of expert labels (expert-12), or both (init-12)."""
+    from nerc_trainer.recipe.load import load_recipe
+
+    loaded = load_recipe(recipe, overrides)
+    from nerc_trainer.experiments.train import train_tagger
+
+    with naming_the_run(loaded.run.dir):
+        train_tagger(loaded)

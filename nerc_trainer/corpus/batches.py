@@ -25,6 +25,7 @@ def collate(items: Sequence[dict[str, np.ndarray]], pad_id: int) -> dict[str, to
     word_positions             int64 [B, W]   0 where there is no word
     word_mask                  bool  [B, W]
     labels                     int64 [B, W]   IGNORED where there is no word; only for labelled pieces
+    weights                    float32 [B, W] only for pieces whose labels have weights
     """
     input_ids, attention_mask = _pad([item["input_ids"] for item in items], pad_id)
     word_positions, word_mask = _pad([item["word_positions"] for item in items], 0)
@@ -36,13 +37,16 @@ def collate(items: Sequence[dict[str, np.ndarray]], pad_id: int) -> dict[str, to
     }
     if "labels" in items[0]:
         batch["labels"] = torch.from_numpy(_pad([item["labels"] for item in items], IGNORED)[0])
+    if "weights" in items[0]:
+        batch["weights"] = torch.from_numpy(_pad([item["weights"] for item in items], 0)[0])
     return batch
 
 
 def _pad(rows: Sequence[np.ndarray], value: int) -> tuple[np.ndarray, np.ndarray]:
     lengths = np.array([len(row) for row in rows])
     mask = np.arange(lengths.max())[None, :] < lengths[:, None]
-    padded = np.full(mask.shape, value, dtype=np.int64)
+    dtype = np.float32 if rows[0].dtype.kind == "f" else np.int64
+    padded = np.full(mask.shape, value, dtype=dtype)
     padded[mask] = np.concatenate(rows)
     return padded, mask
 

@@ -130,18 +130,31 @@ def flatten_tags(tag_ids: Sequence[Sequence[int]]) -> np.ndarray:
 class PieceDataset(Dataset):
     """Some pieces of an encoded text, with the labels of its words where they are known.
 
-    ``labels`` is int64 [words of the whole text], so a sentence's labels can change without encoding it again.
+    ``labels`` is int64 [words of the whole text], so a sentence's labels can change without encoding it again, and
+    ``weights`` float32 [words of the whole text] says how much each of them counts in training.
     """
 
-    def __init__(self, text: EncodedText, sentences: np.ndarray, labels: np.ndarray | None = None) -> None:
+    def __init__(
+        self,
+        text: EncodedText,
+        sentences: np.ndarray,
+        labels: np.ndarray | None = None,
+        weights: np.ndarray | None = None,
+    ) -> None:
         self.text = text
         self.sentences = np.asarray(sentences, dtype=np.int64)
         self.labels = labels
+        self.weights = weights
         self.pieces = text.pieces_of(self.sentences)
         self.lengths = np.diff(text.piece_offsets)[self.pieces]
 
     def __len__(self) -> int:
         return len(self.pieces)
+
+    def owners(self) -> np.ndarray:
+        """The sentence of each piece as its position in ``sentences``, int64 [pieces]."""
+        sentences = self.text.piece_sentence[self.pieces]
+        return np.cumsum(np.concatenate([[0], np.diff(sentences) != 0])) if len(sentences) else sentences
 
     def __getitem__(self, index: int) -> dict[str, np.ndarray]:
         piece, text = self.pieces[index], self.text
@@ -152,6 +165,8 @@ class PieceDataset(Dataset):
         }
         if self.labels is not None:
             item["labels"] = self.labels[words]
+        if self.weights is not None:
+            item["weights"] = self.weights[words]
         return item
 
 

@@ -25,11 +25,13 @@ _DEFAULT_STATUS = "ok"
 class LlmLabels:
     """The LLM's labels for each train sentence, in their order; an empty list where it gave none.
 
-    ``repaired`` counts the tags that were no well-formed BIO.
+    ``confidence`` is in [0, 1], None where the row does not give it. ``repaired`` counts the tags that were no
+    well-formed BIO.
     """
 
     tags: list[list[str]]
     status: list[str]
+    confidence: list[float | None]
     repaired: int
 
 
@@ -38,16 +40,17 @@ class _Row:
     place: str
     tags: list[str]
     status: str
+    confidence: float | None
 
 
 def read_llm_labels(path: Path, ids: Sequence[str], tokens: Sequence[list[str]], labels: LabelSet) -> LlmLabels:
     """Read a JSONL file of labels for the sentences with these ids and tokens.
 
-    A row is ``{"id" and/or "tokens", "llm_tags": […] or "llm_spans": [{"start", "end", "type"}, …], "llm_status"}``,
-    with spans in words. It is matched by its id, else by its tokens: the k-th row for the same words goes to the k-th
-    such sentence, and the last one to those that are left. A sentence without a row, or whose status starts with
-    "rejected", stays unlabelled, which is not the same as having no entity. A row for no sentence, with a wrong
-    length, or with a tag outside ``labels``, raises NercError.
+    A row is ``{"id" and/or "tokens", "llm_tags": […] or "llm_spans": [{"start", "end", "type"}, …], "llm_status",
+    "llm_confidence"}``, with spans in words. It is matched by its id, else by its tokens: the k-th row for the same
+    words goes to the k-th such sentence, and the last one to those that are left. A sentence without a row, or whose
+    status starts with "rejected", stays unlabelled, which is not the same as having no entity. A row for no sentence,
+    with a wrong length, or with a tag outside ``labels``, raises NercError.
     """
     position_of_id = {sentence_id: index for index, sentence_id in enumerate(ids)}
     positions_of_tokens: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
@@ -108,7 +111,10 @@ def _read_row(fields: dict[str, Any], length: int, labels: LabelSet, place: str)
     if not isinstance(status, str) or not status:
         raise NercError(f"llm_status = {status!r}: a word such as ok or rejected is expected")
     if status.startswith(_REJECTED):
-        return _Row(place, [], status)
+        return _Row(place, [], status, None)
+    confidence = fields.get("llm_confidence")
+    if confidence is not None and not (isinstance(confidence, int | float) and 0 <= confidence <= 1):
+        raise NercError(f"llm_confidence = {confidence!r}: a number between 0 and 1 or null is expected")
     if ("llm_tags" in fields) == ("llm_spans" in fields):
         raise NercError("give either llm_tags or llm_spans, or an llm_status that starts with rejected")
     if "llm_tags" in fields:
@@ -119,7 +125,7 @@ def _read_row(fields: dict[str, Any], length: int, labels: LabelSet, place: str)
         _, type_ = parse_tag(tag, "bioes")
         if type_ and type_ not in labels.types:
             raise NercError(f"tag {tag!r}: {describe_unknown_type(type_, labels.types)}")
-    return _Row(place, tags, status)
+    return _Row(place, tags, status, confidence)
 
 
 def _gather(row_at: dict[int, _Row], sentences: int) -> LlmLabels:
@@ -127,9 +133,11 @@ def _gather(row_at: dict[int, _Row], sentences: int) -> LlmLabels:
     scheme = detect_scheme(row.tags for row in row_at.values())
     all_tags: list[list[str]] = [[] for _ in range(sentences)]
     all_status = [""] * sentences
+    all_confidence: list[float | None] = [None] * sentences
     all_repaired = 0
     for index, row in row_at.items():
         all_tags[index], repaired = to_bio(row.tags, scheme)
         all_status[index] = row.status
+        all_confidence[index] = row.confidence
         all_repaired += repaired
-    return LlmLabels(all_tags, all_status, all_repaired)
+    return LlmLabels(all_tags, all_status, all_confidence, all_repaired)

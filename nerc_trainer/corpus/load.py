@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nerc_trainer.corpus.conll import read_conll
 from nerc_trainer.corpus.dataset import read_dataset
@@ -30,7 +30,8 @@ class Corpus:
     """The splits of a corpus in one schema, and what was found on the way.
 
     The columns are ``id``, ``tokens`` and ``ner_tags`` (BIO), ``pos_tags`` and ``chunk_tags`` where the source has
-    them, and in train ``llm_tags`` and ``llm_status`` where LLM labels were given (empty for a sentence without).
+    them, and in train ``llm_tags`` and ``llm_status`` where LLM labels were given (empty for a sentence without) and
+    ``llm_confidence`` where any of them has one.
     ``fingerprints`` holds the SHA-256 of the ids, tokens and tags of each split in their order, and under "llm" that of
     the LLM labels. ``duplicates`` counts, before any sentence is left out, the repeats inside each split ("train") and
     the sentences of one split whose tokens stand in another too ("train/dev": of train). ``notes`` are lines to show
@@ -98,9 +99,10 @@ def load_corpus(data: "DataSection", annotation_labels: Path | None = None) -> C
             "llm_tags": [llm.tags[index] for index in kept],
             "llm_status": [llm.status[index] for index in kept],
         }
-        fingerprints["llm"] = _fingerprint(
-            zip(train.ids, columns["train"]["llm_tags"], columns["train"]["llm_status"], strict=True)
-        )
+        if any(value is not None for value in llm.confidence):
+            columns["train"]["llm_confidence"] = [llm.confidence[index] for index in kept]
+        llm_columns = [columns["train"][name] for name in columns["train"] if name.startswith("llm_")]
+        fingerprints["llm"] = _fingerprint(zip(train.ids, *llm_columns, strict=True))
         notes.append(_summarize_llm(llm, kept))
     return Corpus(
         train=_to_dataset(columns["train"]),
@@ -249,7 +251,7 @@ def _fingerprint(rows: Iterable[tuple[object, ...]]) -> str:
     return digest.hexdigest()
 
 
-def _columns(sentences: Sentences) -> dict[str, list[str] | list[list[str]]]:
+def _columns(sentences: Sentences) -> dict[str, list[Any]]:
     return {
         "id": sentences.ids,
         "tokens": sentences.tokens,
@@ -258,9 +260,10 @@ def _columns(sentences: Sentences) -> dict[str, list[str] | list[list[str]]]:
     }
 
 
-def _to_dataset(columns: dict[str, list[str] | list[list[str]]]) -> "Dataset":
+def _to_dataset(columns: dict[str, list[Any]]) -> "Dataset":
     from datasets import Dataset, Features, List, Value
 
     text = Value("string")
-    features = Features({name: text if name in ("id", "llm_status") else List(text) for name in columns})
+    single = {"id": text, "llm_status": text, "llm_confidence": Value("float64")}
+    features = Features({name: single.get(name, List(text)) for name in columns})
     return Dataset.from_dict(columns, features=features)

@@ -13,6 +13,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from nerc_trainer.recipe.annotation import AnnotationSection, SweepSection
+from nerc_trainer.recipe.experiments import CompareSection, MixingSection, ThresholdSection, TrainSection
 from nerc_trainer.recipe.section import Section, is_hub_id, refuse
 
 COLUMN_NAMES = ("tokens", "pos_tags", "chunk_tags", "ner_tags", "_")
@@ -264,6 +265,10 @@ class Recipe(Section):
         default_factory=dict, description="Arguments of transformers.TrainingArguments, under their own names."
     )
     active: ActiveSection = Field(default_factory=ActiveSection, description="The rounds of active learning.")
+    train: TrainSection = Field(default_factory=TrainSection, description="One tagger.")
+    mixing: MixingSection = Field(default_factory=MixingSection, description="LLM and expert labels in one tagger.")
+    compare: CompareSection = Field(default_factory=CompareSection, description="Truth against LLM labels.")
+    threshold: ThresholdSection = Field(default_factory=ThresholdSection, description="How many expert labels pay.")
     hub: HubSection = Field(default_factory=HubSection, description="Where each round is published.")
     costs: CostsSection = Field(default_factory=CostsSection, description="What an expert's label costs.")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,20 @@ from nerc_trainer.evaluation.metrics import EntityMetric
 from nerc_trainer.ranks import on_main
 from nerc_trainer.training.callbacks import QuietProgress, RoundCallback
 from nerc_trainer.training.sharding import check_sharding, free_whole_weights, set_weights, shard
+
+
+@dataclass(frozen=True)
+class WordPredictions:
+    """What a tagger says of the words of some sentences, in the order of the text.
+
+    tags         int64   [words]      index of the most probable tag
+    probability  float32 [words]      of that tag
+    losses       float64 [sentences]  cross entropy summed over a sentence's words, in nats; None without labels
+    """
+
+    tags: np.ndarray
+    probability: np.ndarray
+    losses: np.ndarray | None
 
 
 class NercTrainer(Trainer):
@@ -97,7 +112,19 @@ class NercTrainer(Trainer):
         A second call of ``train`` would keep the optimizer of the first with its moments, so it is dropped here.
         """
         self.optimizer = None
-        self.args.num_train_epochs = epochs
+        self.args.num_train_epochs, self.args.max_steps = epochs, -1
+        self._micro_batches = 0
+        return self.train()
+
+    def train_steps(self, dataset: PieceDataset, steps: int, stage: int) -> TrainOutput:
+        """Train on ``dataset`` for a number of optimizer steps, from the weights that the model has.
+
+        ``stage`` numbers the trainings of one model: each has its own order of sentences and its own dropout.
+        """
+        self.train_dataset = dataset
+        self.round_number = stage
+        self.optimizer = None
+        self.args.max_steps = steps
         self._micro_batches = 0
         return self.train()
 
@@ -141,7 +168,8 @@ class NercTrainer(Trainer):
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
-        """Cross entropy summed over the words, divided by the words of the whole optimizer step on all ranks.
+        """Cross entropy summed over the words, each times its weight, divided by the words of the whole optimizer step
+        on all ranks.
 
         The stock loss of token-classification heads is a mean over the micro-batch that Trainer takes for a share of
         the step, so loss and gradient grow by ranks x accumulation steps (transformers issue 47688).
@@ -149,13 +177,16 @@ class NercTrainer(Trainer):
         logits = word_logits(model, inputs)
         labels = inputs["labels"]
         words = num_items_in_batch if num_items_in_batch is not None else (labels != IGNORED).sum()
+        weights = inputs.get("weights")
         loss = cross_entropy(
             logits.flatten(0, 1).float(),
             labels.flatten(),
-            reduction="sum",
+            reduction="sum" if weights is None else "none",
             ignore_index=IGNORED,
             label_smoothing=self.args.label_smoothing_factor,
         )
+        if weights is not None:
+            loss = (loss * weights.flatten()).sum()
         # DDP averages over the ranks what has to be summed.
         loss = loss / torch.as_tensor(words, device=loss.device).clamp(min=1) * self.accelerator.num_processes
         return (loss, logits) if return_outputs else loss
@@ -176,31 +207,44 @@ class NercTrainer(Trainer):
         piece_sums = self.accelerator.reduce(sums, "sum").cpu().numpy()
         if not np.isfinite(piece_sums).all():
             raise NercError("the tagger's scores are not numbers: training has diverged; lower training.learning_rate")
-        owners = dataset.text.piece_sentence[dataset.pieces]
-        position = np.cumsum(np.concatenate([[0], np.diff(owners) != 0])) if len(owners) else owners
-        return mean_token_entropy(piece_sums, position, dataset.text.words()[dataset.sentences])
+        return mean_token_entropy(piece_sums, dataset.owners(), dataset.text.words()[dataset.sentences])
 
     def predict_tags(self, dataset: PieceDataset) -> tuple[list[list[str]], float | None]:
         """Most probable BIO tags of each sentence, and the mean loss over words where ``dataset`` is labelled."""
+        predictions = self.predict_words(dataset)
+        ends = np.cumsum(dataset.text.words()[dataset.sentences])
+        tags = np.asarray(self.labels.tags, dtype=object)[predictions.tags]
+        sentences = [part.tolist() for part in np.split(tags, ends[:-1])]
+        losses = predictions.losses
+        return sentences, None if losses is None else float(losses.sum()) / max(len(tags), 1)
+
+    def predict_words(self, dataset: PieceDataset) -> WordPredictions:
+        """The most probable tag of every word, how sure it is, and the losses where ``dataset`` is labelled."""
         words = np.diff(dataset.text.piece_words)[dataset.pieces]
         first = torch.from_numpy(np.concatenate([[0], np.cumsum(words)]))
         best = torch.zeros(int(first[-1]), dtype=torch.int64, device=self.args.device)
+        probability = torch.zeros(int(first[-1]), dtype=torch.float32, device=self.args.device)
         losses = torch.zeros(len(dataset), dtype=torch.float64, device=self.args.device)
 
         def keep(batch: np.ndarray, logits: torch.Tensor, inputs: dict[str, torch.Tensor]) -> None:
             mask = inputs["word_mask"]
-            places = first[batch][:, None] + torch.arange(mask.shape[1])
-            best[places.to(mask.device)[mask]] = logits.argmax(-1)[mask]
+            places = (first[batch][:, None] + torch.arange(mask.shape[1])).to(mask.device)[mask]
+            most = logits.float().softmax(-1).max(-1)
+            best[places] = most.indices[mask]
+            probability[places] = most.values[mask]
             if "labels" in inputs:
                 nll = cross_entropy(logits.transpose(1, 2).float(), inputs["labels"], reduction="none")
                 losses[torch.from_numpy(batch)] = nll.double().sum(-1)
 
         self._forward(dataset, keep, "evaluating")
-        tags = np.asarray(self.labels.tags, dtype=object)[self.accelerator.reduce(best, "sum").cpu().numpy()]
-        ends = np.cumsum(dataset.text.words()[dataset.sentences])
-        sentences = [part.tolist() for part in np.split(tags, ends[:-1])]
-        total = self.accelerator.reduce(losses, "sum").sum().item()
-        return sentences, total / max(int(words.sum()), 1) if dataset.labels is not None else None
+        piece_losses = self.accelerator.reduce(losses, "sum").cpu().numpy()
+        return WordPredictions(
+            tags=self.accelerator.reduce(best, "sum").cpu().numpy(),
+            probability=self.accelerator.reduce(probability, "sum").cpu().numpy(),
+            losses=None
+            if dataset.labels is None
+            else np.bincount(dataset.owners(), weights=piece_losses, minlength=len(dataset.sentences)),
+        )
 
     @torch.no_grad()
     def _forward(
@@ -246,7 +290,7 @@ class NercTrainer(Trainer):
         """
         dataset = eval_dataset if eval_dataset is not None else self.eval_dataset
         predicted, loss = self.predict_tags(dataset)
-        scores = self._metric.compute(predictions=predicted, references=self._references(dataset))
+        scores = self._metric.compute(predictions=predicted, references=self.true_tags(dataset))
         by_type = scores.pop("by_type")
         metrics = {f"{metric_key_prefix}_{name}": value for name, value in {**scores, "loss": loss}.items()}
         self.log(dict(metrics))
@@ -262,7 +306,8 @@ class NercTrainer(Trainer):
         metrics = {f"{metric_key_prefix}_loss": loss} if loss is not None else {}
         return PredictionOutput(predictions=predicted, label_ids=None, metrics=metrics)
 
-    def _references(self, dataset: PieceDataset) -> list[list[str]]:
+    def true_tags(self, dataset: PieceDataset) -> list[list[str]]:
+        """The BIO tags that a labelled ``dataset`` has for each of its sentences."""
         flat = np.concatenate([dataset[index]["labels"] for index in range(len(dataset))])
         ends = np.cumsum(dataset.text.words()[dataset.sentences])
         return [self.labels.decode(part.tolist()) for part in np.split(flat, ends[:-1])]

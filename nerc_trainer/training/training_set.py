@@ -69,6 +69,11 @@ class TrainingSet:
             for equal in [first, *self._equals.get(first, ())]:
                 self._set(equal, answer.ner_tags, EXPERT)
 
+    def leave_out(self, sentences: np.ndarray) -> None:
+        """Take the labels of these sentences out of training; who was asked for them does not change."""
+        self.source[sentences] = UNLABELLED
+        self._tag_ids[self.words_of(sentences)] = IGNORED
+
     def _set(self, index: int, tags: list[str], source: int) -> None:
         if len(tags) != self.words[index]:
             raise NercError(f"labels for {self.ids[index]}: {len(tags)} tags for {self.words[index]} words")
@@ -83,6 +88,20 @@ class TrainingSet:
     def labelled(self) -> PieceDataset:
         """What the tagger trains on: every labelled sentence once."""
         return PieceDataset(self.text, np.flatnonzero(self.source != UNLABELLED), self._tag_ids)
+
+    def labelled_by(self, source: int) -> np.ndarray:
+        """Indices of the sentences whose labels are the LLM's or the expert's."""
+        return np.flatnonzero(self.source == source)
+
+    def tag_ids(self) -> np.ndarray:
+        """A copy of the labels that training sees, int64 [words of the text], IGNORED where there are none."""
+        return self._tag_ids.copy()
+
+    def words_of(self, sentences: np.ndarray) -> np.ndarray:
+        """Places of the words of the given sentences in `tag_ids`, int64."""
+        lengths = self.words[sentences]
+        before = np.cumsum(lengths) - lengths
+        return np.arange(lengths.sum()) + np.repeat(self._first_word[sentences] - before, lengths)
 
     def counts(self) -> dict[str, int]:
         """Sentences, words and entities that the expert was asked for, and those that the LLM's labels stand for."""

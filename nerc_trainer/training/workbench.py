@@ -38,15 +38,25 @@ class Workbench:
     text: EncodedText
     splits: dict[str, PieceDataset]
 
-    def training_set(self, llm_tags: Sequence[list[str]] | None) -> TrainingSet:
-        """The train sentences, labelled so far by nobody but the LLM, whose tags are given (empty: none)."""
-        train = self.corpus.train
-        return TrainingSet(train["id"], self.text, self.corpus.labels, llm_tags, first_of_equals(train["tokens"]))
+    def training_set(self, llm_tags: Sequence[list[str]] | None, one_label_for_equals: bool = True) -> TrainingSet:
+        """The train sentences, labelled so far by nobody but the LLM, whose tags are given (empty: none).
+
+        With ``one_label_for_equals`` a label of the expert holds for all sentences with the same words.
+        """
+        first_equal = first_of_equals(self.corpus.train["tokens"]) if one_label_for_equals else None
+        return TrainingSet(self.corpus.train["id"], self.text, self.corpus.labels, llm_tags, first_equal)
 
     def llm_tags(self) -> list[list[str]] | None:
         """What the LLM said of each train sentence; None where the recipe has no LLM labels."""
         train = self.corpus.train
         return list(train["llm_tags"]) if "llm_tags" in train.column_names else None
+
+    def llm_confidence(self) -> np.ndarray | None:
+        """How sure the LLM was of each train sentence, float64 in [0, 1] (1 where it did not say); None without any."""
+        train = self.corpus.train
+        if "llm_confidence" not in train.column_names:
+            return None
+        return np.array([1.0 if value is None else value for value in train["llm_confidence"]])
 
     def start_anew(self, seed: int) -> None:
         """Give the trainer the weights that a tagger of this recipe begins with, its head drawn with ``seed``."""

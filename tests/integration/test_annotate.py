@@ -225,6 +225,8 @@ def test_a_sweep_measures_each_pair_once_and_its_winner_labels(
         assert board[2]["f1"] < 1.0
         assert board[2]["f1_low"] <= board[2]["f1"] <= board[2]["f1_high"]
         assert board[0]["dollars"] > 0
+        winner = json.loads((folder / "run" / "sweep" / "winner.json").read_text())
+        assert Path(winner["other_format"]).name == "tags.yaml"
         assert (folder / "run" / "sweep" / "heat_map.png").stat().st_size > 1000
         capsys.readouterr()
         assert run("annotate", *words[:2], "annotation.sentences=5") == 0

@@ -242,6 +242,9 @@ def test_tags_and_loss_are_those_of_one_sentence_at_a_time(
     predicted, loss = trainer.predict_tags(dataset)
     assert predicted == tags
     assert loss == pytest.approx(wanted_loss, abs=1e-5)
+    words = trainer.predict_words(dataset)
+    assert words.losses == pytest.approx([one.sum().item() for one in losses], abs=1e-4)
+    assert (words.probability > 1 / len(labels.tags)).all()
     scores = entity_scores(tags, references)
     metrics = trainer.evaluate(dataset, metric_key_prefix="dev")
     assert metrics.pop("dev_loss") == pytest.approx(wanted_loss, abs=1e-5)

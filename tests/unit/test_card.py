@@ -31,6 +31,7 @@ def record(**changes: Any) -> dict[str, Any]:
         "branch": "round-01-added-0050",
         "round": 1,
         "recipe_name": "quickstart",
+        "head": "linear",
         "encoder": "google-bert/bert-base-cased",
         "encoder_revision": "cd5ef92a",
         "strategy": "entropy",

@@ -1,0 +1,1 @@
+"""Trainings that are compared: truth against LLM labels, and how many expert labels pay."""

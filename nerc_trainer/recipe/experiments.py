@@ -1,0 +1,111 @@
+"""The sections of a recipe that say how single taggers are trained and compared."""
+
+from typing import Literal
+
+from pydantic import Field, field_validator
+from pydantic_core import PydanticCustomError
+
+from nerc_trainer.recipe.section import Section
+
+
+class TrainSection(Section):
+    """One tagger: `train`, and every training of `compare` and `threshold`."""
+
+    labels: Literal["truth", "llm", "expert", "mixed"] | None = Field(
+        default=None,
+        description="What `train` trains on: the truth of all train sentences, the LLM's labels, an expert's labels of "
+        "a share of them, or LLM and expert mixed; null for mixed where there are LLM labels and truth where not.",
+    )
+    expert_share: float = Field(
+        default=0.12,
+        gt=0,
+        le=1,
+        description="Sentences that the expert labels, as a share of those that the LLM was asked about, or of all "
+        "train sentences where there are no LLM labels. Drawn at random.",
+    )
+    epochs: float = Field(
+        default=10.0,
+        gt=0,
+        description="Length of a training: its optimizer steps are those of so many epochs over all the sentences that "
+        "the share is taken of, whoever labelled them, so that trainings can be compared.",
+    )
+    branch: str | None = Field(
+        default=None,
+        description="Branch of the tagger that `train` makes; null for model-primary (truth), llm-pure, expert-12 and "
+        "init-12 (mixed, at 12 % expert).",
+    )
+
+
+class MixingSection(Section):
+    """How the labels of the LLM and of the expert become one tagger."""
+
+    mode: Literal["concat", "llm_then_expert", "weighted", "small_loss", "self_train"] = Field(
+        default="llm_then_expert",
+        description="concat: one heap. llm_then_expert: first the LLM's labels, then the expert's. weighted: one heap "
+        "in which the LLM's count less. small_loss: LLM labels that the tagger finds hard to believe are taken for "
+        "noise. self_train: the tagger corrects the LLM's labels where it is sure.",
+    )
+    expert_steps: float = Field(
+        default=0.5,
+        gt=0,
+        lt=1,
+        description="Share of the optimizer steps that train on the expert's labels alone, at the end "
+        "(llm_then_expert, small_loss, self_train).",
+    )
+    llm_weight: float = Field(
+        default=0.3, gt=0, le=1, description="Weight of a word that the LLM labelled beside 1 of the expert (weighted)."
+    )
+    by_confidence: bool = Field(
+        default=False, description="Whether the LLM's own confidence scales its weight, where there is one (weighted)."
+    )
+    noisy: Literal["drop", "relabel"] = Field(
+        default="relabel", description="What becomes of sentences taken for noise (small_loss)."
+    )
+    sure: float = Field(
+        default=0.9,
+        gt=0.5,
+        lt=1,
+        description="Probability from which the tagger's label stands against the LLM's (self_train).",
+    )
+    rounds: int = Field(default=1, ge=1, description="How often the LLM's labels are corrected (self_train).")
+
+
+class CompareSection(Section):
+    """Taggers that differ only in who labelled their training sentences."""
+
+    seeds: list[int] = Field(
+        default_factory=lambda: [13, 14, 15],
+        min_length=1,
+        description="Seeds of order, dropout, head and choice of the expert's sentences; a training of each a row.",
+    )
+
+    @field_validator("seeds")
+    @classmethod
+    def _seeds_differ(cls, seeds: list[int]) -> list[int]:
+        if len(set(seeds)) < len(seeds) or min(seeds) < 0 or max(seeds) >= 2**32:
+            raise PydanticCustomError("seeds", "give different seeds, each between 0 and 2**32 - 1")
+        return seeds
+
+
+class ThresholdSection(Section):
+    """How many expert labels pay: F1 by the share of sentences that the expert labels, by cross-validation."""
+
+    shares: list[float] = Field(
+        default_factory=lambda: [0.01, 0.02, 0.03, 0.05, 0.07, 0.10, 0.12, 0.15, 0.20],
+        min_length=2,
+        description="Shares of the sentences that the LLM labelled, each between 0 and 1.",
+    )
+    folds: int = Field(default=5, ge=2, description="Parts that are held out in turn to measure on.")
+    workers: int | None = Field(
+        default=None,
+        ge=1,
+        description="Processes that train side by side, each a training of its own; null for one on each GPU. Under "
+        "`accelerate launch` all processes share each training instead.",
+    )
+
+    @field_validator("shares")
+    @classmethod
+    def _shares_rise(cls, shares: list[float]) -> list[float]:
+        if sorted(set(shares)) != shares or shares[0] <= 0 or shares[-1] > 1:
+            raise PydanticCustomError("shares", "give rising shares above 0 and up to 1")
+        return shares

@@ -1,0 +1,69 @@
+"""What every job that trains begins and ends with: the environment, the ranks, the corpus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nerc_trainer.annotation.result import labels_to_train_on
+from nerc_trainer.corpus.load import load_corpus
+from nerc_trainer.ranks import main_first, on_main, prepare_environment, settle_cpu
+from nerc_trainer.run_lock import lock_run
+
+if TYPE_CHECKING:
+    from transformers import TrainingArguments
+
+    from nerc_trainer.corpus.load import Corpus
+    from nerc_trainer.recipe.sections import Recipe
+
+
+@dataclass(frozen=True)
+class Job:
+    """A recipe at work on every rank of a job."""
+
+    recipe: Recipe
+    arguments: TrainingArguments
+    corpus: Corpus
+
+
+@contextmanager
+def job(recipe: Recipe) -> Iterator[Job]:
+    """Begin a job, hold its run folder so that no other works on it, say what is to know of the corpus, and end it."""
+    arguments = join_ranks(recipe)
+    held = []
+    on_main(lambda: held.append(lock_run(recipe.run.dir)))
+    try:
+        corpus = read_corpus(recipe)
+        on_main(lambda: print("\n".join(corpus.notes), flush=True))
+        yield Job(recipe, arguments, corpus)
+    finally:
+        for lock in held:
+            lock.close()
+    leave_ranks()
+
+
+def join_ranks(recipe: Recipe) -> TrainingArguments:
+    """Settle the environment and let the ranks of the job find each other. Call it on every rank, before all else."""
+    prepare_environment()
+    from nerc_trainer.modeling.build import quiet_transformers
+    from nerc_trainer.training.arguments import training_arguments
+
+    quiet_transformers()
+    arguments = training_arguments(recipe)
+    if arguments.device.type == "cpu":
+        settle_cpu(recipe.run.cpu_threads)
+    return arguments
+
+
+def read_corpus(recipe: Recipe) -> Corpus:
+    """The recipe's corpus with the LLM's labels for it; rank 0 reads it first, and the others find its caches."""
+    return main_first(lambda: load_corpus(recipe.data, labels_to_train_on(recipe)))
+
+
+def leave_ranks() -> None:
+    """An orderly end of the process group, without which some jobs abort at exit. Not after an error: it would wait."""
+    from accelerate import PartialState
+
+    PartialState().destroy_process_group()

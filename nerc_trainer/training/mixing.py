@@ -1,0 +1,174 @@
+"""How the labels of an LLM and of an expert become one tagger: five modes, a function each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nerc_trainer.corpus.batches import IGNORED
+from nerc_trainer.corpus.encode import PieceDataset
+from nerc_trainer.training.training_set import EXPERT, LLM
+
+if TYPE_CHECKING:
+    from nerc_trainer.recipe.sections import MixingSection
+    from nerc_trainer.training.trainer import NercTrainer
+    from nerc_trainer.training.training_set import TrainingSet
+
+
+@dataclass(frozen=True)
+class Mix:
+    """A tagger to train, the labels to train it on, and the optimizer steps from the encoder to the end.
+
+    ``confidence`` float [sentences] is how sure the LLM is of a sentence, None where it does not say. ``restart`` gives
+    the trainer the weights back that it began with.
+    """
+
+    trainer: NercTrainer
+    training_set: TrainingSet
+    section: MixingSection
+    steps: int
+    restart: Callable[[], None]
+    confidence: np.ndarray | None = None
+
+    @property
+    def llm(self) -> np.ndarray:
+        """Indices of the sentences that the LLM labelled and the expert did not."""
+        return self.training_set.labelled_by(LLM)
+
+    @property
+    def expert(self) -> np.ndarray:
+        """Indices of the sentences that the expert labelled."""
+        return self.training_set.labelled_by(EXPERT)
+
+    def train(
+        self,
+        sentences: np.ndarray,
+        tag_ids: np.ndarray,
+        steps: int,
+        stage: int,
+        weights: np.ndarray | None = None,
+    ) -> None:
+        """Train on sentences, in their order in the text."""
+        dataset = PieceDataset(self.training_set.text, np.sort(sentences), tag_ids, weights)
+        self.trainer.train_steps(dataset, max(steps, 1), stage)
+
+
+def train_mixed(mix: Mix) -> dict[str, float]:
+    """Train as ``mixing.mode`` says; returns what the mode has to say of the labels, for the report.
+
+    With the labels of only one of the two there is nothing to mix, and every mode is a plain training.
+    """
+    if not len(mix.llm) or not len(mix.expert):
+        return concat(mix)
+    return MODES[mix.section.mode](mix)
+
+
+def concat(mix: Mix) -> dict[str, float]:
+    """One heap of both, each sentence once: what the study did for its `init_12`."""
+    mix.train(np.concatenate([mix.llm, mix.expert]), mix.training_set.tag_ids(), mix.steps, stage=0)
+    return {}
+
+
+def llm_then_expert(mix: Mix) -> dict[str, float]:
+    """Pre-train on the LLM's labels, then train on the expert's alone (Huang et al. 2024 for LLM labels; Jie et al.
+    2019 and others for distant ones)."""
+    _in_two_steps(mix, mix.llm, mix.training_set.tag_ids(), stage=0)
+    return {}
+
+
+def weighted(mix: Mix) -> dict[str, float]:
+    """One heap in which an LLM's label counts less than an expert's, and less still where the LLM was less sure.
+
+    Instance weighting after Jiang and Zhai (2007). The weights are scaled to a mean of 1 over the words, so that they
+    do not change the size of a step.
+    """
+    section, training_set = mix.section, mix.training_set
+    tag_ids = training_set.tag_ids()
+    sentence_weights = np.ones(len(training_set.ids))
+    sentence_weights[mix.llm] = section.llm_weight
+    if section.by_confidence and mix.confidence is not None:
+        sentence_weights[mix.llm] *= mix.confidence[mix.llm]
+    both = np.concatenate([mix.llm, mix.expert])
+    weights = np.repeat(sentence_weights, training_set.words)
+    weights = (weights / max(weights[training_set.words_of(both)].mean(), 1e-9)).astype(np.float32)
+    mix.train(both, tag_ids, mix.steps, stage=0, weights=weights)
+    return {"mean_llm_weight": float(sentence_weights[mix.llm].mean())}
+
+
+def small_loss(mix: Mix) -> dict[str, float]:
+    """What a young tagger finds hard to believe is taken for noise: dropped, or given the tagger's own labels.
+
+    After a short training on both, a mixture of two Gaussians over the mean losses of the LLM's sentences tells clean
+    from noisy ones (Arazo et al. 2019; Li et al. 2020, DivideMix; FreeAL for LLM labels). Then the tagger begins anew.
+    """
+    tag_ids = mix.training_set.tag_ids()
+    mix.train(np.concatenate([mix.llm, mix.expert]), tag_ids, mix.steps // 4, stage=0)
+    told = mix.trainer.predict_words(PieceDataset(mix.training_set.text, mix.llm, tag_ids))
+    assert told.losses is not None  # the sentences are labelled
+    clean = probably_clean(told.losses / np.maximum(mix.training_set.words[mix.llm], 1)) > 0.5
+    kept = mix.llm[clean]
+    if mix.section.noisy == "relabel":
+        lengths = mix.training_set.words[mix.llm]
+        tag_ids[mix.training_set.words_of(mix.llm[~clean])] = told.tags[np.repeat(~clean, lengths)]
+        kept = mix.llm
+    mix.restart()
+    _in_two_steps(mix, kept, tag_ids, stage=1)
+    return {"clean_share": float(clean.mean())}
+
+
+def self_train(mix: Mix) -> dict[str, float]:
+    """A tagger trained on both corrects the LLM's labels, and another learns from what they agree on.
+
+    Where tagger and LLM agree on a word the label stands; where the tagger is surer than ``mixing.sure`` its own does;
+    other words do not count. Then the tagger begins anew (self-training after Yarowsky 1995, with the agreement of two
+    labellers after Blum and Mitchell 1998), ``mixing.rounds`` times.
+    """
+    given = mix.training_set.tag_ids()
+    places = mix.training_set.words_of(mix.llm)
+    tag_ids, figures = given, {}
+    _in_two_steps(mix, mix.llm, tag_ids, stage=0)
+    for number in range(mix.section.rounds):
+        told = mix.trainer.predict_words(PieceDataset(mix.training_set.text, mix.llm))
+        agreed = told.tags == given[places]
+        sure = told.probability >= mix.section.sure
+        tag_ids = given.copy()
+        tag_ids[places] = np.where(agreed | sure, told.tags, IGNORED)
+        figures = {"agreed_share": float(agreed.mean()), "corrected_share": float((sure & ~agreed).mean())}
+        mix.restart()
+        _in_two_steps(mix, mix.llm, tag_ids, stage=2 * (number + 1))
+    return figures
+
+
+MODES: dict[str, Callable[[Mix], dict[str, float]]] = {
+    "concat": concat,
+    "llm_then_expert": llm_then_expert,
+    "weighted": weighted,
+    "small_loss": small_loss,
+    "self_train": self_train,
+}
+
+
+def _in_two_steps(mix: Mix, llm: np.ndarray, tag_ids: np.ndarray, stage: int) -> None:
+    """First on sentences that the LLM labelled, then on the expert's."""
+    expert_steps = round(mix.section.expert_steps * mix.steps)
+    if len(llm):
+        mix.train(llm, tag_ids, mix.steps - expert_steps, stage)
+    mix.train(mix.expert, tag_ids, expert_steps, stage + 1)
+
+
+def probably_clean(losses: np.ndarray) -> np.ndarray:
+    """The probability of each sentence to belong to the component with the smaller losses, float [n].
+
+    Two Gaussians are fitted to the losses, scaled to [0, 1]. Where all losses are alike, all are clean.
+    """
+    spread = np.ptp(losses)
+    if len(losses) < 2 or spread == 0:
+        return np.ones(len(losses))
+    from sklearn.mixture import GaussianMixture
+
+    scaled = ((losses - losses.min()) / spread)[:, None]
+    mixture = GaussianMixture(2, reg_covar=5e-4, random_state=0).fit(scaled)
+    return mixture.predict_proba(scaled)[:, mixture.means_[:, 0].argmin()]
