@@ -16,7 +16,7 @@ from nerc_trainer.commands.hub import hub
 from nerc_trainer.commands.labelling import analyze, annotate, sweep
 from nerc_trainer.commands.recipes import recipes
 from nerc_trainer.commands.shared import examples
-from nerc_trainer.commands.training import active, train
+from nerc_trainer.commands.training import active, compare, threshold, train
 from nerc_trainer.errors import DISK_FULL, NercError
 
 
@@ -88,5 +88,5 @@ def cli() -> None:
     """Train a named-entity tagger from LLM labels and a little expert time, round by round."""
 
 
-for _verb in (recipes, analyze, sweep, annotate, train, active, hub):
+for _verb in (recipes, analyze, sweep, annotate, train, compare, threshold, active, hub):
     cli.add_command(_verb)

@@ -64,3 +64,43 @@ def train(recipe: str, overrides: tuple[str, ...]) -> None:
 
     with naming_the_run(loaded.run.dir):
         train_tagger(loaded)
+
+
+@click.command(
+    short_help="Compare taggers on truth, LLM labels, expert labels, and both.",
+    epilog=examples(
+        "nerc-trainer compare my.yaml",
+        "nerc-trainer compare my.yaml compare.seeds=[1,2,3,4,5] train.expert_share=0.05 mixing.mode=weighted",
+    ),
+)
+@takes_recipe
+def compare(recipe: str, overrides: tuple[str, ...]) -> None:
+    """Train the same tagger on the truth, on the LLM's labels, on a share of expert labels and on both, as RECIPE
+    says, with several seeds; print how they differ and how sure that is, and publish each on its branch."""
+    from nerc_trainer.recipe.load import load_recipe
+
+    loaded = load_recipe(recipe, overrides)
+    from nerc_trainer.experiments.compare import compare_labels
+
+    with naming_the_run(loaded.run.dir):
+        compare_labels(loaded)
+
+
+@click.command(
+    short_help="Find how many expert labels pay.",
+    epilog=examples(
+        "nerc-trainer threshold my.yaml",
+        "nerc-trainer threshold my.yaml threshold.shares=[0.02,0.05,0.1,0.2] threshold.folds=3 threshold.workers=2",
+    ),
+)
+@takes_recipe
+def threshold(recipe: str, overrides: tuple[str, ...]) -> None:
+    """Cross-validate the share of sentences that the expert labels, with the LLM's labels and without, as RECIPE says:
+    F1 against expert sentences as a table and a chart, and where it begins to flatten. The same command carries on."""
+    from nerc_trainer.recipe.load import load_recipe
+
+    loaded = load_recipe(recipe, overrides)
+    from nerc_trainer.experiments.threshold import find_threshold
+
+    with naming_the_run(loaded.run.dir):
+        find_threshold(loaded)

@@ -6,7 +6,7 @@ import json
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from tqdm.auto import tqdm
 
 from nerc_trainer.errors import NercError
 from nerc_trainer.experiments.cell import Cell, digest, run_cell
+from nerc_trainer.experiments.publication import is_kept, keep_model
 from nerc_trainer.files import write_json
 from nerc_trainer.ranks import end_with_parent, on_main
 from nerc_trainer.training.job import Job, join_ranks
@@ -24,17 +25,15 @@ if TYPE_CHECKING:
     from nerc_trainer.recipe.sections import Recipe
     from nerc_trainer.training.workbench import Workbench
 
-OnTrained = Callable[["Workbench", Cell, dict[str, Any]], None]
-
 
 def run_cells(
-    work: Job, cells: Sequence[Cell], workers: int = 1, on_trained: OnTrained | None = None
+    work: Job, cells: Sequence[Cell], workers: int = 1, branches: Mapping[str, str] | None = None
 ) -> list[dict[str, Any]]:
     """The figures of every cell, from its file in ``<run.dir>/cells`` or from its training, which writes that file.
 
     With ``workers`` above 1 so many processes train a cell each, on a GPU of their own where there are enough; else the
-    ranks of the job share each training. ``on_trained`` gets a cell while the trainer has its tagger; it is called on
-    every rank, before the figures are kept, and not with workers.
+    ranks of the job share each training. ``branches`` says by the name of a cell which taggers are kept, and for which
+    branch; one whose tagger is gone is trained again. Workers keep none.
     """
     from nerc_trainer.training.workbench import build_workbench
 
@@ -44,6 +43,10 @@ def run_cells(
     known: dict[str, dict[str, Any] | None] = on_main(
         lambda: {cell.name: _read(folder, cell, digests[cell.name]) for cell in cells}
     )
+    branches = branches or {}
+    for name, branch in branches.items():
+        if not on_main(lambda: is_kept(recipe, branch)):  # noqa: B023
+            known[name] = None
     missing = [cell for cell in cells if known[cell.name] is None]
     workers = min(workers, len(missing))
     with tqdm(total=len(cells), initial=len(cells) - len(missing), unit="training", disable=not _is_main()) as bar:
@@ -60,10 +63,10 @@ def run_cells(
             for cell in missing:
                 bar.set_description(cell.name)
                 found = run_cell(bench, cell)
-                if on_trained is not None:
-                    on_trained(bench, cell, found)
+                if cell.name in branches:
+                    keep_model(bench, cell, found, branches[cell.name])
                 keep(cell, found)
-    return [found for cell in cells if (found := known[cell.name]) is not None]
+    return [figures for cell in cells if (figures := known[cell.name]) is not None]
 
 
 def _is_main() -> bool:

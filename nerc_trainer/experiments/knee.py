@@ -12,7 +12,7 @@ CLEAR_BEND = 0.1
 
 
 class Knee(NamedTuple):
-    """The point of a curve that lies farthest above its chord; ``bend`` is by how much, as a share of the curve's rise."""
+    """The point of a curve that lies farthest above its chord; ``bend`` is by how much, as a share of its rise."""
 
     position: int
     bend: float

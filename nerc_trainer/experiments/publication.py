@@ -27,6 +27,14 @@ def model_folder(recipe: Recipe, branch: str) -> Path:
     return recipe.run.dir / "models" / branch
 
 
+def is_kept(recipe: Recipe, branch: str) -> bool:
+    """Whether the tagger of a branch is there as it was sealed."""
+    from nerc_trainer.hub.seal import check_seal
+
+    folder = model_folder(recipe, branch)
+    return folder.is_dir() and not check_seal(folder)
+
+
 def keep_model(bench: Workbench, cell: Cell, figures: Mapping[str, Any], branch: str) -> None:
     """Write the tagger that the trainer has to its folder, whole or not at all. Call it on every rank."""
     recipe, trainer = bench.recipe, bench.trainer

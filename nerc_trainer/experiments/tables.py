@@ -27,3 +27,64 @@ def show_scores(scores: Mapping[str, Mapping[str, Any]]) -> None:
         rows = [figures["by_type"].get(type_) for figures in scores.values()]
         table.add_row(f"F1 {type_}", *(f"{row['f1']:.4f}" if row else "-" for row in rows))
     Console().print(table)
+
+
+def show_comparison(comparison: Mapping[str, Any]) -> None:
+    """The rows of `compare` on test, or on dev where there is no test, and their differences."""
+    from rich.console import Console
+    from rich.table import Table
+
+    if not PartialState().is_main_process:
+        return
+    split = "test" if "test" in comparison else "dev"
+    rows = comparison[split]["rows"]
+    table = Table(title=f"Figures on {split}: mean and standard deviation over seeds", title_justify="left")
+    table.add_column("")
+    for name in rows:
+        table.add_column(name, justify="right")
+    table.add_row("expert sentences", *(str(row["expert_sentences"]) for row in rows.values()))
+    table.add_row("LLM sentences", *(str(row["llm_sentences"]) for row in rows.values()))
+    for name, title in _FIGURES.items():
+        table.add_row(title, *(_mean_and_spread(row[name]) for row in rows.values()))
+    for type_ in next(iter(rows.values()))["f1_by_type"]:
+        table.add_row(f"F1 {type_}", *(_mean_and_spread(row["f1_by_type"][type_]) for row in rows.values()))
+    differences = Table(title="Differences in F1 (paired bootstrap over sentences)", title_justify="left")
+    for name, justify in (("pair", "left"), ("difference", "right"), ("95 %", "right"), ("p", "right")):
+        differences.add_column(name, justify=justify)  # type: ignore[arg-type]
+    for one in comparison[split]["differences"]:
+        differences.add_row(
+            f"{one['higher']} - {one['lower']}",
+            f"{one['value']:+.4f}",
+            f"{one['low']:+.3f} to {one['high']:+.3f}",
+            f"{one['p']:.4f}",
+        )
+    Console().print(table)
+    Console().print(differences)
+
+
+def show_threshold(summary: Mapping[str, Any]) -> None:
+    """Both curves of `threshold`, a row for each share."""
+    from rich.console import Console
+    from rich.table import Table
+
+    if not PartialState().is_main_process:
+        return
+    table = Table(title="Figures on the held-out folds: mean and standard deviation", title_justify="left")
+    for name in ("share", "sentences", "F1 with LLM", "F1 without", "accuracy with LLM", "loss with LLM"):
+        table.add_column(name, justify="right")
+    without = {point["share"]: point for point in summary["curves"]["without_llm"]}
+    for point in summary["curves"]["with_llm"]:
+        table.add_row(
+            f"{point['share']:.0%}",
+            f"{point['expert_sentences']:.0f}",
+            _mean_and_spread(point["f1"]),
+            _mean_and_spread(without[point["share"]]["f1"]) if point["share"] in without else "-",
+            _mean_and_spread(point["accuracy"]),
+            _mean_and_spread(point["loss"]),
+        )
+    Console().print(table)
+
+
+def _mean_and_spread(figure: Mapping[str, Any]) -> str:
+    spread = "" if figure["spread"] is None else f" ±{figure['spread']:.3f}"
+    return f"{figure['mean']:.3f}{spread}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +10,7 @@ from nerc_trainer.active.console import say, show_loading
 from nerc_trainer.errors import NercError
 from nerc_trainer.experiments.cell import Cell, Labels, candidates, draw_expert, steps_of
 from nerc_trainer.experiments.cells import run_cells
-from nerc_trainer.experiments.publication import keep_model, model_folder, publish_model
+from nerc_trainer.experiments.publication import model_folder, publish_model
 from nerc_trainer.experiments.tables import show_scores
 from nerc_trainer.training.arguments import step_size
 from nerc_trainer.training.job import Job, job
@@ -32,7 +31,7 @@ def train_tagger(recipe: Recipe) -> None:
         branch = recipe.train.branch or branch_of(labels, recipe.train.expert_share)
         sentences = np.arange(len(corpus.train)) if labels == "truth" else candidates(corpus)
         cell = make_cell(work, labels, sentences, recipe.run.seed, name=branch)
-        (figures,) = run_cells(work, [cell], on_trained=partial(keep_model, branch=branch))
+        (figures,) = run_cells(work, [cell], branches={cell.name: branch})
         show_scores(figures["scores"])
         publication = publish_model(recipe, branch)
         folder = model_folder(recipe, branch)
