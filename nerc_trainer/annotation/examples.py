@@ -153,7 +153,7 @@ def embed(sentences: Sequence[Sequence[str]], model: ModelSection, token_budget:
     encoder = build_tagger(model, LabelSet(()), 0, tokenizer).base_model
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     encoder.to(device).eval()
-    text = encode_words(sentences, tokenizer, piece_length(model, tokenizer, encoder))
+    text = encode_words(sentences, tokenizer, piece_length(model.max_length, tokenizer, encoder))
     pieces = PieceDataset(text, np.arange(len(sentences)))
 
     sums = np.zeros((len(sentences), encoder.config.hidden_size), dtype=np.float32)

@@ -115,6 +115,12 @@ def load_corpus(data: "DataSection", annotation_labels: Path | None = None) -> C
     )
 
 
+def load_split(data: "DataSection", name: str) -> tuple[Sentences, list[str]]:
+    """One split by itself with its tags as BIO, and notes about it."""
+    sentences = _read_split(data, name)
+    return sentences, _normalize_tags(name, sentences, data)
+
+
 def _read_split(data: "DataSection", name: str) -> Sentences:
     if data.dataset is not None:
         return read_dataset(data.dataset, data.config, data.revision, name)

@@ -58,24 +58,28 @@ def _folder_in_package(package: str) -> Path:
 
 def load_tokenizer(model: ModelSection) -> PreTrainedTokenizerBase:
     """The encoder's tokenizer, fit for words that are split already."""
+    source = locate_encoder(model)
+    with _loading(model):
+        return word_tokenizer(source, f"model.encoder = {model.encoder}", **_loading_options(model, source))
+
+
+def word_tokenizer(source: str, said: str, **options: Any) -> PreTrainedTokenizerBase:
+    """A tokenizer that tells the word of each sub-word; ``said`` is how the user named it, for the error."""
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-    source = locate_encoder(model)
-    options = _loading_options(model, source)
-    with _loading(model):
-        tokenizer = AutoTokenizer.from_pretrained(source, **options)
-        if not isinstance(tokenizer, PreTrainedTokenizerFast):
-            raise NercError(f"model.encoder = {model.encoder}: has no fast tokenizer, which maps sub-words to words")
-        if "ByteLevel" in repr(tokenizer.backend_tokenizer.pre_tokenizer):
-            # Byte-level tokenizers (RoBERTa, ModernBERT) give a word another id without the space before it.
-            tokenizer = AutoTokenizer.from_pretrained(source, add_prefix_space=True, **options)
+    tokenizer = AutoTokenizer.from_pretrained(source, **options)
+    if not isinstance(tokenizer, PreTrainedTokenizerFast):
+        raise NercError(f"{said}: has no fast tokenizer, which maps sub-words to words")
+    if "ByteLevel" in repr(tokenizer.backend_tokenizer.pre_tokenizer):
+        # Byte-level tokenizers (RoBERTa, ModernBERT) give a word another id without the space before it.
+        tokenizer = AutoTokenizer.from_pretrained(source, add_prefix_space=True, **options)
     return tokenizer
 
 
-def piece_length(model: ModelSection, tokenizer: PreTrainedTokenizerBase, tagger: PreTrainedModel) -> int:
-    """Most sub-words that a piece may have, special tokens included."""
+def piece_length(given: int | None, tokenizer: PreTrainedTokenizerBase, tagger: PreTrainedModel) -> int:
+    """Most sub-words that a piece may have, special tokens included; ``given`` is what the recipe says."""
     config = tagger.base_model.config
-    limits = [model.max_length or LONGEST_PIECE, tokenizer.model_max_length]
+    limits = [given or LONGEST_PIECE, tokenizer.model_max_length]
     positions = getattr(config, "max_position_embeddings", None)
     if positions is not None and positions > 0:
         # RoBERTa's positions begin after the padding id, so two of them are never used.
@@ -137,9 +141,12 @@ def _loading_options(model: ModelSection, source: str) -> dict[str, Any]:
     Where the Hub does not answer, the client would try again for a minute and a screenful, at every file; so it is
     told to look into its cache alone.
     """
-    is_here = Path(source).is_dir() or _hub_answers()
-    options = {"revision": model.revision, "trust_remote_code": model.trust_remote_code}
-    return options if is_here else {**options, "local_files_only": True}
+    return {"revision": model.revision, "trust_remote_code": model.trust_remote_code, **cache_alone(source)}
+
+
+def cache_alone(source: str) -> dict[str, bool]:
+    """What tells a loading to look into the Hub's cache alone, where the source is no folder and the Hub is silent."""
+    return {} if Path(source).is_dir() or _hub_answers() else {"local_files_only": True}
 
 
 @lru_cache(maxsize=1)

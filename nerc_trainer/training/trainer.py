@@ -32,6 +32,7 @@ from nerc_trainer.corpus.encode import PieceDataset
 from nerc_trainer.corpus.labels import LabelSet
 from nerc_trainer.errors import NercError
 from nerc_trainer.evaluation.metrics import EntityMetric
+from nerc_trainer.modeling.words import word_logits
 from nerc_trainer.ranks import on_main
 from nerc_trainer.training.callbacks import QuietProgress, RoundCallback
 from nerc_trainer.training.sharding import check_sharding, free_whole_weights, set_weights, shard
@@ -323,13 +324,6 @@ class NercTrainer(Trainer):
     def load_weights(self, state: dict[str, torch.Tensor] | None) -> None:
         """Set all weights to those that rank 0 gives; the other ranks pass None and receive them."""
         set_weights(self.accelerator.unwrap_model(self.model), state, self.args.world_size)
-
-
-def word_logits(model: torch.nn.Module, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
-    """Logits at the first sub-word of each word: [B, W, L]. Rows without a word repeat the first sub-word's."""
-    logits = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"]).logits
-    positions = inputs["word_positions"][..., None].expand(-1, -1, logits.shape[-1])
-    return logits.gather(1, positions)
 
 
 def _write_weights(model: PreTrainedModel, folder: Path, state: dict[str, torch.Tensor]) -> None:

@@ -71,7 +71,7 @@ def build_workbench(recipe: Recipe, arguments: TrainingArguments, corpus: Corpus
     """Load the encoder and turn the corpus into sub-words. Call it on every rank."""
     tokenizer = main_first(lambda: load_tokenizer(recipe.model))
     model = main_first(lambda: build_tagger(recipe.model, corpus.labels, recipe.run.seed, tokenizer))
-    longest = piece_length(recipe.model, tokenizer, model)
+    longest = piece_length(recipe.model.max_length, tokenizer, model)
 
     def encode(split: datasets.Dataset) -> EncodedText:
         return encode_words(

@@ -1,0 +1,94 @@
+"""Verbs that use a trained tagger."""
+
+from pathlib import Path
+
+import click
+
+from nerc_trainer.commands.shared import examples
+from nerc_trainer.errors import NercError
+
+_trust = click.option("--trust-remote-code", is_flag=True, help="Run Python code that comes with the model.")
+
+
+@click.command(
+    short_help="Tag text with a trained tagger.",
+    epilog=examples(
+        "echo 'Ilse Marrow scored for Harvell.' | nerc-trainer predict runs/quickstart/rounds/round-05/model",
+        "nerc-trainer predict me/tagger@init-12 news.txt --output news.jsonl",
+        "nerc-trainer predict me/tagger@round-03-added-0150 corpus.conll --to conll --output tagged.conll",
+    ),
+)
+@click.argument("model")
+@click.argument("source", type=click.Path(path_type=Path), default="-", metavar="[FILE]")
+@click.option(
+    "--from",
+    "source_format",
+    type=click.Choice(["auto", "text", "conll", "jsonl"]),
+    default="auto",
+    show_default=True,
+    help="text: a sentence or paragraph a line; conll: a word a line; jsonl: rows with text or tokens.",
+)
+@click.option(
+    "--to",
+    "target_format",
+    type=click.Choice(["jsonl", "conll", "spans", "colour"]),
+    help="jsonl: a sentence a line with tags, spans and confidences; spans: an entity a line; colour: for reading. "
+    "Without it, colour on a terminal and jsonl elsewhere.",
+)
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write instead of printing.")
+@_trust
+def predict(
+    model: str,
+    source: Path,
+    source_format: str,
+    target_format: str | None,
+    output: Path | None,
+    trust_remote_code: bool,
+) -> None:
+    """Tag FILE, or standard input, with MODEL: a folder, owner/name or owner/name@revision on the Hub.
+
+    Sentences are written while more are read."""
+    from nerc_trainer.prediction.predict import predict as tag_file
+
+    count = tag_file(model, source, output, source_format, target_format, trust_remote_code)  # type: ignore[arg-type]
+    if output is not None:
+        click.echo(f"{count:,} sentences are in {output}")
+
+
+@click.command(
+    short_help="Measure a trained tagger on labelled text.",
+    epilog=examples(
+        "nerc-trainer evaluate runs/quickstart/rounds/round-05/model test.conll",
+        "nerc-trainer evaluate me/tagger@init-12 --recipe conll2003/active --split test --output figures.json",
+    ),
+)
+@click.argument("model")
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option("--recipe", help="Recipe whose data are used instead of FILE.")
+@click.option(
+    "--split", type=click.Choice(["train", "dev", "test"]), default="test", show_default=True, help="Of the recipe."
+)
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="JSON file for the figures.")
+@_trust
+def evaluate(
+    model: str, file: Path | None, recipe: str | None, split: str, output: Path | None, trust_remote_code: bool
+) -> None:
+    """Measure MODEL (a folder, owner/name or owner/name@revision on the Hub) on FILE: CoNLL columns or JSON Lines.
+
+    Entity F1 with its interval, overall and by type."""
+    from nerc_trainer.recipe.load import load_recipe
+    from nerc_trainer.recipe.sections import DataSection
+
+    if (file is None) == (recipe is None):
+        raise click.UsageError("give either a FILE or --recipe")
+    if recipe is not None:
+        data = load_recipe(recipe, ()).data
+        name = getattr(data, split)
+        if name is None:
+            raise NercError(f"{recipe}: data.{split} is null; choose another --split")
+    else:
+        name = str(file)
+        data = DataSection(train=name, dev=name)
+    from nerc_trainer.prediction.evaluate import evaluate as measure
+
+    measure(model, data, name, output, trust_remote_code)

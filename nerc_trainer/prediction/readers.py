@@ -1,0 +1,78 @@
+"""Text to tag, read as it comes: lines of text, CoNLL columns, or JSON Lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from nerc_trainer.corpus.jsonl import read_rows, read_tokens
+from nerc_trainer.corpus.source import read_lines
+from nerc_trainer.corpus.words import Word, split_words
+from nerc_trainer.errors import NercError
+
+InputFormat = Literal["auto", "text", "conll", "jsonl"]
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """Words to tag; ``text`` and their places in it where it came as text, ``row`` where it came as JSON."""
+
+    tokens: list[str]
+    text: str | None = None
+    words: Sequence[Word] = ()
+    row: dict[str, Any] = field(default_factory=dict)
+
+
+def read_sentences(path: Path, format: InputFormat) -> Iterator[Sentence]:
+    """Yield the sentences of a file, or of standard input (``-``), while it is read; those without a word are skipped.
+
+    text: a sentence or paragraph a line. conll: a word a line, in the first column, and a blank line between sentences.
+    jsonl: rows with tokens or text. "auto" goes by the file's name, and takes standard input for text.
+    """
+    chosen = _by_name(path) if format == "auto" else format
+    source = Path("/dev/stdin") if str(path) == "-" else path
+    reader = {"text": _read_text, "conll": _read_conll, "jsonl": _read_jsonl}[chosen]
+    return (sentence for sentence in reader(source) if sentence.tokens)
+
+
+def _by_name(path: Path) -> str:
+    if path.suffix in (".jsonl", ".ndjson", ".json"):
+        return "jsonl"
+    return "conll" if path.suffix in (".conll", ".iob", ".iob2", ".bio") else "text"
+
+
+def _read_text(path: Path) -> Iterator[Sentence]:
+    for _, line in read_lines(path):
+        yield _from_text(line, {})
+
+
+def _from_text(text: str, row: dict[str, Any]) -> Sentence:
+    words = split_words(text)
+    return Sentence([word.text for word in words], text, words, row)
+
+
+def _read_conll(path: Path) -> Iterator[Sentence]:
+    tokens: list[str] = []
+    for _, line in read_lines(path):
+        columns = [value for value in line.replace("\t", " ").split(" ") if value]
+        if columns and columns[0] != "-DOCSTART-":
+            tokens.append(columns[0])
+        elif tokens:
+            yield Sentence(tokens)
+            tokens = []
+    yield Sentence(tokens)
+
+
+def _read_jsonl(path: Path) -> Iterator[Sentence]:
+    for number, row in read_rows(path):
+        try:
+            if "tokens" in row:
+                yield Sentence(read_tokens(row), row=row)
+            elif isinstance(row.get("text"), str):
+                yield _from_text(row["text"], row)
+            else:
+                raise NercError(f"neither tokens nor text in a row with {', '.join(row) or 'no key'}; give one of them")
+        except NercError as error:
+            raise NercError(f"{path}:{number}: {error}") from None

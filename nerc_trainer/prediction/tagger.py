@@ -1,0 +1,116 @@
+"""A trained tagger, from a folder or a revision on the Hub, that tags sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from nerc_trainer.corpus.batches import collate, length_batches
+from nerc_trainer.corpus.encode import PieceDataset, encode_words
+from nerc_trainer.corpus.labels import Span, detect_scheme, parse_tag, tags_to_spans, to_bio
+from nerc_trainer.errors import NercError
+from nerc_trainer.modeling.build import cache_alone, piece_length, quiet_transformers, word_tokenizer
+from nerc_trainer.modeling.words import word_logits
+from nerc_trainer.recipe.section import is_hub_id
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True)
+class Tagged:
+    """A sentence with its BIO tags and, float32 [words], the probability of each tag."""
+
+    tokens: list[str]
+    tags: list[str]
+    confidence: np.ndarray
+
+    def spans(self) -> list[tuple[Span, float]]:
+        """The entities in words, each as sure as its least sure word."""
+        return [(span, float(self.confidence[span.start : span.end].min())) for span in tags_to_spans(self.tags, "bio")]
+
+
+class Tagger:
+    """Tags sentences that are split into words; on the GPU where there is one."""
+
+    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.model = model.to(self.device).eval()
+        self.tokenizer = tokenizer
+        self._names = [str(model.config.id2label[index]) for index in range(model.config.num_labels)]
+        self._scheme = detect_scheme([self._names])
+        self._longest = piece_length(None, tokenizer, model)
+        self._token_budget = 1_024 if self.device.type == "cpu" else 16_384
+
+    @property
+    def types(self) -> list[str]:
+        """The entity types that the tagger knows."""
+        return sorted({type_ for name in self._names if (type_ := parse_tag(name, "bioes")[1])})
+
+    @torch.inference_mode()
+    def tag(self, sentences: Sequence[Sequence[str]]) -> list[Tagged]:
+        """Tag sentences; each has at least one word. Long ones are cut between words, none is left out."""
+        if not sentences:
+            return []
+        text = encode_words(sentences, self.tokenizer, self._longest)
+        pieces = PieceDataset(text, np.arange(len(sentences)))
+        best = np.zeros(len(text.word_positions), dtype=np.int64)
+        probability = np.zeros(len(best), dtype=np.float32)
+        for batch in length_batches(pieces.lengths, self._token_budget):
+            inputs = collate([pieces[index] for index in batch], text.pad_id)
+            logits = word_logits(self.model, {name: tensor.to(self.device) for name, tensor in inputs.items()})
+            most = logits.float().softmax(-1).max(-1)
+            mask = inputs["word_mask"].numpy()
+            places = (text.piece_words[batch][:, None] + np.arange(mask.shape[1]))[mask]
+            best[places] = most.indices.cpu().numpy()[mask]
+            probability[places] = most.values.cpu().numpy()[mask]
+        ends = np.cumsum(text.words())[:-1]
+        return [
+            Tagged(list(words), to_bio([self._names[index] for index in tags], self._scheme)[0], sure)
+            for words, tags, sure in zip(sentences, np.split(best, ends), np.split(probability, ends), strict=True)
+        ]
+
+
+def load_tagger(where: str, trust_remote_code: bool = False) -> Tagger:
+    """Load a tagger from a folder, ``owner/name`` or ``owner/name@revision`` (a branch, tag or commit) on the Hub.
+
+    Any token-classification model with BIO-like tags will do. NercError says what is wrong.
+    """
+    from transformers import AutoModelForTokenClassification
+
+    import nerc_trainer.modeling  # noqa: F401  # the Auto classes then know the BiLSTM tagger
+
+    quiet_transformers()
+    source, revision = split_revision(where)
+    options = {"revision": revision, "trust_remote_code": trust_remote_code, **cache_alone(source)}
+    try:
+        tokenizer = word_tokenizer(source, where, **options)
+        model = AutoModelForTokenClassification.from_pretrained(
+            source, use_safetensors=True, dtype="float32", **options
+        )
+        return Tagger(model, tokenizer)
+    except (OSError, ValueError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise NercError(
+            f"{where}: can't be loaded as a tagger ({reason}); give the folder of a model, such as "
+            "runs/NAME/models/BRANCH or runs/NAME/rounds/round-NN/model, or owner/name@branch on the Hub"
+        ) from error
+
+
+def split_revision(where: str) -> tuple[str, str | None]:
+    """Folder or repository, and the revision behind an "@"; a folder that exists has none.
+
+    >>> split_revision("me/tagger@init-12")
+    ('me/tagger', 'init-12')
+    """
+    if Path(where).is_dir():
+        return where, None
+    source, at, revision = where.partition("@")
+    if not is_hub_id(source, owner_needed=False) or (at and not revision):
+        raise NercError(f"{where}: no such folder, and no owner/name@revision either; check the spelling")
+    return source, revision or None
