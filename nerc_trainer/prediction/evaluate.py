@@ -38,7 +38,7 @@ def evaluate(
     with tqdm(total=len(sentences.tokens), unit="sentence", delay=2, leave=False) as bar:
         for begin in range(0, len(sentences.tokens), _AT_A_TIME):
             chunk = sentences.tokens[begin : begin + _AT_A_TIME]
-            predicted += [tagged.tags for tagged in tagger.tag(chunk)]
+            predicted += [tagged.tags for tagged in tagger.tag(chunk, repair=False)]
             bar.update(len(chunk))
     counts = np.array(
         [

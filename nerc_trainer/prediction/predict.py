@@ -34,8 +34,9 @@ def predict(
     tagger = load_tagger(model, trust_remote_code)
     sentences = read_sentences(source, source_format)
     typed = str(source) == "-" and sys.stdin.isatty()
+    quiet = target is None and sys.stdout.isatty()  # a bar would stand between the sentences
     count = 0
-    with _opened(target) as file, tqdm(unit="sentence", delay=2, leave=False, disable=target is None and file.isatty()) as bar:
+    with _opened(target) as file, tqdm(unit="sentence", delay=2, leave=False, disable=quiet) as bar:
         write = writer(target_format or ("colour" if file.isatty() else "jsonl"), file, tagger.types)
         while chunk := list(islice(sentences, _AT_A_TERMINAL if typed else _AT_A_TIME)):
             for sentence, tagged in zip(chunk, tagger.tag([one.tokens for one in chunk]), strict=True):

@@ -53,8 +53,11 @@ class Tagger:
         return sorted({type_ for name in self._names if (type_ := parse_tag(name, "bioes")[1])})
 
     @torch.inference_mode()
-    def tag(self, sentences: Sequence[Sequence[str]]) -> list[Tagged]:
-        """Tag sentences; each has at least one word. Long ones are cut between words, none is left out."""
+    def tag(self, sentences: Sequence[Sequence[str]], repair: bool = True) -> list[Tagged]:
+        """Tag sentences; each has at least one word. Long ones are cut between words, none is left out.
+
+        Without ``repair`` the BIO tags of a tagger stay as they are, an I- without its B- as well: so they are counted.
+        """
         if not sentences:
             return []
         text = encode_words(sentences, self.tokenizer, self._longest)
@@ -70,8 +73,14 @@ class Tagger:
             best[places] = most.indices.cpu().numpy()[mask]
             probability[places] = most.values.cpu().numpy()[mask]
         ends = np.cumsum(text.words())[:-1]
+        as_they_are = self._scheme == "bio" and not repair
+
+        def names(tags: np.ndarray) -> list[str]:
+            said = [self._names[index] for index in tags]
+            return said if as_they_are else to_bio(said, self._scheme)[0]
+
         return [
-            Tagged(list(words), to_bio([self._names[index] for index in tags], self._scheme)[0], sure)
+            Tagged(list(words), names(tags), sure)
             for words, tags, sure in zip(sentences, np.split(best, ends), np.split(probability, ends), strict=True)
         ]
 

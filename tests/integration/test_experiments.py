@@ -1,0 +1,242 @@
+"""train, compare, threshold, evaluate and predict through the command line, on tiny random taggers."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from labelling import run
+
+from nerc_trainer.corpus.conll import read_conll
+from nerc_trainer.modeling.bilstm import BiLSTMForTokenClassification
+from nerc_trainer.prediction.tagger import load_tagger
+
+ROOT = Path(__file__).parents[2]
+SAMPLE = ROOT / "recipes" / "sample"
+MODES = ["concat", "llm_then_expert", "weighted", "small_loss", "self_train"]
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    """A recipe on part of the sample corpus, every third train sentence labelled by something like an LLM."""
+    for split, count in (("train", 150), ("dev", 40), ("test", 40)):
+        blocks = (SAMPLE / f"{split}.conll").read_text(encoding="utf-8").strip().split("\n\n")
+        (tmp_path / f"{split}.conll").write_text("\n\n".join(blocks[:count]) + "\n", encoding="utf-8")
+    sentences = read_conll(tmp_path / "train.conll")
+    generator = np.random.default_rng(0)
+    rows = []
+    for index, (tokens, tags) in enumerate(zip(sentences.tokens, sentences.ner_tags, strict=True)):
+        if index % 3 == 0:
+            said = ["O" if generator.random() < 0.2 else tag for tag in tags]
+            rows.append({"tokens": tokens, "llm_tags": said, "llm_confidence": 0.5 + index / 300})
+        elif index % 30 == 1:
+            rows.append({"tokens": tokens, "llm_status": "rejected: no JSON"})
+    (tmp_path / "llm.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    path = tmp_path / "recipe.yaml"
+    path.write_text(
+        json.dumps(
+            {
+                "run": {"dir": str(tmp_path / "run"), "batch_size": 8},
+                "data": {"train": "train.conll", "dev": "dev.conll", "test": "test.conll"},
+                "model": {"encoder": str(SAMPLE / "tiny-encoder"), "random_weights": True},
+                "training": {"learning_rate": 0.005},
+                "train": {"epochs": 3},
+                "compare": {"seeds": [1, 2]},
+                "threshold": {"shares": [0.05, 0.1, 0.3], "folds": 3},
+            }
+        )
+    )
+    return path
+
+
+def with_llm(recipe: Path, *words: str) -> list[str]:
+    return [str(recipe), f"annotation.labels={recipe.parent / 'llm.jsonl'}", *words]
+
+
+def cell(recipe: Path, name: str) -> dict[str, Any]:
+    return json.loads((recipe.parent / "run" / "cells" / f"{name}.json").read_text())
+
+
+@pytest.mark.parametrize("head", ["linear", "bilstm"])
+def test_a_tagger_is_trained_kept_and_measured_the_same_again(
+    recipe: Path, head: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("train", recipe, f"model.head={head}", "train.epochs=20") == 0
+    folder = recipe.parent / "run" / "models" / "model-primary"
+    figures = cell(recipe, "model-primary")
+    assert figures["expert_sentences"] == 150
+    assert figures["scores"]["test"]["f1"] > 0
+    assert isinstance(load_tagger(str(folder)).model, BiLSTMForTokenClassification) == (head == "bilstm")
+    said = capsys.readouterr().out
+    assert f'pipeline("ner", "{folder}"' in said
+    assert ("import nerc_trainer.modeling" in said) == (head == "bilstm")
+    assert ("import nerc_trainer.modeling" in (folder / "README.md").read_text()) == (head == "bilstm")
+
+    output = recipe.parent / "figures.json"
+    assert run("evaluate", folder, recipe.parent / "test.conll", "--output", output) == 0
+    again = json.loads(output.read_text())
+    for name in ("f1", "precision", "recall", "accuracy", "by_type"):
+        assert again[name] == figures["scores"]["test"][name]
+    assert again["f1_low"] <= again["f1"] <= again["f1_high"]
+    assert run("evaluate", folder, "--recipe", recipe, "--split", "dev", "--output", output) == 0
+    assert json.loads(output.read_text())["f1"] == figures["scores"]["dev"]["f1"]
+
+
+def test_a_tagger_that_is_there_is_not_trained_again_and_one_that_is_gone_is(recipe: Path) -> None:
+    assert run("train", recipe) == 0
+    weights = recipe.parent / "run" / "models" / "model-primary" / "model.safetensors"
+    first, content = weights.stat().st_mtime_ns, weights.read_bytes()
+    assert run("train", recipe) == 0
+    assert weights.stat().st_mtime_ns == first
+    shutil.rmtree(weights.parent)
+    assert run("train", recipe) == 0
+    assert weights.read_bytes() == content
+    assert run("train", recipe, "train.epochs=1") == 0
+    assert weights.read_bytes() != content
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_mode_mixes_llm_and_expert(recipe: Path, mode: str) -> None:
+    words = with_llm(recipe, f"mixing.mode={mode}", "mixing.by_confidence=true", "train.epochs=40")
+    assert run("train", *words) == 0
+    figures = cell(recipe, "init-12")
+    assert figures["labels"] == "mixed"
+    assert figures["expert_sentences"] == round(0.12 * 55)
+    assert 40 < figures["llm_sentences"] < 50  # 50 of the LLM's less those that the expert labelled
+    assert figures["scores"]["test"]["f1"] > 0
+
+
+def test_llm_labels_alone_and_the_share_alone(recipe: Path) -> None:
+    assert run("train", *with_llm(recipe, "train.labels=llm")) == 0
+    assert run("train", *with_llm(recipe, "train.labels=expert", "train.expert_share=0.2")) == 0
+    llm, expert = cell(recipe, "llm-pure"), cell(recipe, "expert-20")
+    assert (llm["expert_sentences"], llm["llm_sentences"]) == (0, 50)
+    assert (expert["expert_sentences"], expert["llm_sentences"]) == (11, 0)
+    assert llm["steps"] == expert["steps"] == 3 * 7
+
+
+def test_without_llm_labels_the_command_says_what_to_do(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for verb in ("compare", "threshold"):
+        assert run(verb, recipe) == 1
+        assert "nerc-trainer annotate" in capsys.readouterr().err
+    assert run("train", recipe, "train.labels=llm") == 1
+    assert "annotation.labels" in capsys.readouterr().err
+
+
+def test_truth_llm_expert_and_both_are_compared_on_the_same_sentences(
+    recipe: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = with_llm(recipe, "hub.mode=offline", "hub.repo=me/compared")
+    assert run("compare", *words) == 0
+    comparison = json.loads((recipe.parent / "run" / "compare" / "comparison.json").read_text())
+    rows = comparison["test"]["rows"]
+    assert list(rows) == ["model-primary", "llm-pure", "expert-12", "init-12"]
+    assert [row["expert_sentences"] + row["llm_sentences"] for row in rows.values()][:3] == [55, 50, 7]
+    assert len({row["steps"] for row in rows.values()}) == 1
+    for row in rows.values():
+        assert row["seeds"] == [1, 2]
+        assert row["f1"]["mean"] == pytest.approx(np.mean(row["f1"]["values"]))
+        assert row["f1"]["spread"] == pytest.approx(np.std(row["f1"]["values"], ddof=1))
+    differences = comparison["test"]["differences"]
+    assert len(differences) == 6
+    for one in differences:
+        assert one["value"] == pytest.approx(rows[one["higher"]]["f1"]["mean"] - rows[one["lower"]]["f1"]["mean"])
+        assert one["value"] >= 0
+    said = capsys.readouterr().out
+    for branch in rows:
+        assert f"{branch} offline" in said
+    tagger = load_tagger("me/compared@init-12")
+    assert tagger.types == ["LOC", "MISC", "ORG", "PER"]
+
+
+def test_the_threshold_is_cross_validated_and_carried_on(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = with_llm(recipe, "train.epochs=1")
+    assert run("threshold", *words) == 0
+    folder = recipe.parent / "run" / "threshold"
+    summary = json.loads((folder / "threshold.json").read_text())
+    upper, lower = summary["curves"]["with_llm"], summary["curves"]["without_llm"]
+    assert [point["share"] for point in upper] == [0, 0.05, 0.1, 0.3]
+    assert [point["expert_sentences"] for point in upper] == [0, 3, 6, 16]
+    assert [point["expert_sentences"] for point in lower] == [3, 6, 16]
+    assert all(len(point["f1"]["folds"]) == 3 for point in upper + lower)
+    assert (folder / "threshold.png").stat().st_size > 1000
+    assert "figures and chart are in" in capsys.readouterr().out
+
+    kept = sorted((recipe.parent / "run" / "cells").glob("threshold-*.json"))
+    assert len(kept) == 21
+    stamps = [path.stat().st_mtime_ns for path in kept]
+    kept[4].unlink()
+    assert run("threshold", *words) == 0
+    assert sum(path.stat().st_mtime_ns != stamp for path, stamp in zip(kept, stamps, strict=True)) == 1
+    assert json.loads((folder / "threshold.json").read_text()) == summary
+    kept[5].write_text("{")
+    assert run("threshold", *words) == 1
+    assert f"{kept[5]}: damaged" in capsys.readouterr().err
+
+
+def test_workers_side_by_side_find_what_one_process_finds(recipe: Path) -> None:
+    words = with_llm(recipe, "train.epochs=1", "threshold.shares=[0.05,0.3]", "threshold.folds=2")
+    assert run("threshold", *words) == 0
+    assert run("threshold", *words, "threshold.workers=2", f"run.dir={recipe.parent / 'two'}") == 0
+    one, two = (json.loads((recipe.parent / at / "threshold" / "threshold.json").read_text()) for at in ("run", "two"))
+    assert one == two
+
+
+def test_what_is_predicted_can_be_read_again(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("train", recipe, "train.epochs=1") == 0
+    model, source = recipe.parent / "run" / "models" / "model-primary", recipe.parent / "test.conll"
+    tagged = recipe.parent / "tagged.conll"
+    assert run("predict", model, source, "--to", "conll", "--output", tagged) == 0
+    assert "40 sentences are in" in capsys.readouterr().out
+    sentences = read_conll(tagged)
+    assert sentences.tokens == read_conll(source).tokens
+    assert run("evaluate", model, tagged, "--output", recipe.parent / "own.json") == 0
+    assert json.loads((recipe.parent / "own.json").read_text())["f1"] in (0.0, 1.0)
+
+    rows_file = recipe.parent / "rows.jsonl"
+    rows_file.write_text('{"id": 7, "text": "Ilse  met (Harvell).", "more": [1]}\n\n{"tokens": ["a", "b"]}\n')
+    capsys.readouterr()
+    assert run("predict", model, rows_file) == 0
+    first, second = map(json.loads, capsys.readouterr().out.strip().split("\n"))
+    assert first["tokens"] == ["Ilse", "met", "(", "Harvell", ")", "."]
+    assert (first["id"], first["more"], len(first["confidence"])) == (7, [1], 6)
+    assert all(first["text"][one["start"] : one["end"]] == one["text"] for one in first["spans"])
+    assert "text" not in second
+    assert run("predict", model, rows_file, "--to", "spans") == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(found) == len(first["spans"]) + len(second["spans"])
+    assert run("predict", model, rows_file, "--to", "colour") == 0
+    shown = capsys.readouterr().out
+    assert all(word in shown for word in ("Ilse", "Harvell"))
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["predict", "nowhere/at/all", "x.txt"], "no such folder"),
+        (["predict", "{model}", "{folder}/missing.txt"], "missing.txt: No such file"),
+        (["predict", "{folder}", "{folder}/test.conll"], "can't be loaded as a tagger"),
+        (["evaluate", "{model}"], "either a FILE or --recipe"),
+        (["evaluate", "{model}", "{folder}/bad.conll"], "bad.conll:2"),
+        (["predict", "{model}", "{folder}/bad.jsonl"], "bad.jsonl:1"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_line(
+    recipe: Path, words: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = recipe.parent / "run" / "models" / "model-primary"
+    if any("{model}" in word for word in words):
+        assert run("train", recipe, "train.epochs=0.1") == 0
+    (recipe.parent / "bad.conll").write_text("a O\nb\n")
+    (recipe.parent / "bad.jsonl").write_text('{"words": ["a"]}\n')
+    target = recipe.parent / "out.jsonl"
+    output = ["--output", str(target)] if words[0] == "predict" else []
+    assert run(*(word.format(model=model, folder=recipe.parent) for word in words), *output) in (1, 2)
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error:")]
+    assert len(errors) == 1
+    assert complaint in errors[0]
+    assert not target.exists()

@@ -1,0 +1,160 @@
+"""What each mixing mode trains on, in which order, with which labels; and how noise is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+from transformers import PreTrainedTokenizerFast
+
+from nerc_trainer.active.oracle import ExpertLabel
+from nerc_trainer.corpus.batches import IGNORED
+from nerc_trainer.corpus.encode import PieceDataset, encode_words
+from nerc_trainer.corpus.labels import LabelSet
+from nerc_trainer.recipe.experiments import MixingSection
+from nerc_trainer.training.mixing import MODES, Mix, probably_clean, train_mixed
+from nerc_trainer.training.trainer import WordPredictions
+from nerc_trainer.training.training_set import TrainingSet
+
+SENTENCES = [["the", "tree"], ["house"], ["be", "on", "the"], ["un", "the"], ["ing"], ["tree", "house"]]
+LLM_TAGS = [["O", "B-PER"], ["O"], ["O", "O", "B-LOC"], [], ["B-PER"], ["B-LOC", "O"]]
+
+
+@dataclass
+class Recorder:
+    """Stands where the trainer is: what it was to train on, and what it answers when asked."""
+
+    answers: list[WordPredictions] = field(default_factory=list)
+    trained: list[dict[str, Any]] = field(default_factory=list)
+
+    def train_steps(self, dataset: PieceDataset, steps: int, stage: int) -> None:
+        rows = [dataset[index] for index in range(len(dataset))]
+        self.trained.append(
+            {
+                "sentences": dataset.sentences.tolist(),
+                "labels": [row["labels"].tolist() for row in rows],
+                "weights": None if dataset.weights is None else [row["weights"].tolist() for row in rows],
+                "steps": steps,
+                "stage": stage,
+            }
+        )
+
+    def predict_words(self, dataset: PieceDataset) -> WordPredictions:
+        return self.answers.pop(0)
+
+    def restart(self) -> None:
+        self.trained.append({"restart": True})
+
+
+@pytest.fixture
+def training_set(wordpiece: PreTrainedTokenizerFast, labels: LabelSet) -> TrainingSet:
+    """LLM labels for sentences 0, 2 and 5 once the expert has labelled 1 and 4; nothing for 3."""
+    text = encode_words(SENTENCES, wordpiece, 64)
+    made = TrainingSet([f"s{index}" for index in range(6)], text, labels, LLM_TAGS)
+    made.add_expert([ExpertLabel("s1", ["B-LOC"], "x"), ExpertLabel("s4", ["O"], "x")])
+    return made
+
+
+def mix(training_set: TrainingSet, recorder: Recorder, confidence: Any = None, **section: Any) -> Mix:
+    return Mix(recorder, training_set, MixingSection(**section), 100, recorder.restart, confidence)  # type: ignore[arg-type]
+
+
+def test_concat_is_one_heap(training_set: TrainingSet, labels: LabelSet) -> None:
+    recorder = Recorder()
+    train_mixed(mix(training_set, recorder, mode="concat"))
+    (only,) = recorder.trained
+    assert only["sentences"] == [0, 1, 2, 4, 5]
+    assert only["labels"][1] == labels.encode(["B-LOC"])
+    assert only["labels"][0] == labels.encode(["O", "B-PER"])
+    assert (only["steps"], only["weights"]) == (100, None)
+
+
+def test_the_llm_comes_first_and_the_expert_has_the_last_word(training_set: TrainingSet) -> None:
+    recorder = Recorder()
+    train_mixed(mix(training_set, recorder, mode="llm_then_expert", expert_steps=0.3))
+    assert [(one["sentences"], one["steps"]) for one in recorder.trained] == [([0, 2, 5], 70), ([1, 4], 30)]
+    assert len({one["stage"] for one in recorder.trained}) == 2
+
+
+def test_weights_favour_the_expert_and_keep_the_size_of_a_step(training_set: TrainingSet) -> None:
+    recorder = Recorder()
+    train_mixed(mix(training_set, recorder, mode="weighted", llm_weight=0.25))
+    (only,) = recorder.trained
+    flat = [weight for row in only["weights"] for weight in row]
+    assert np.mean(flat) == pytest.approx(1)
+    by_sentence = dict(zip(only["sentences"], only["weights"], strict=True))
+    assert by_sentence[1][0] == pytest.approx(4 * by_sentence[0][0])
+    confidence = np.array([1.0, 1.0, 0.5, 1.0, 1.0, 1.0])
+    train_mixed(mix(training_set, recorder, confidence, mode="weighted", llm_weight=0.25, by_confidence=True))
+    by_sentence = dict(zip(only["sentences"], recorder.trained[1]["weights"], strict=True))
+    assert by_sentence[2][0] == pytest.approx(by_sentence[0][0] / 2)
+    assert by_sentence[1][0] == pytest.approx(4 * by_sentence[0][0])
+
+
+@pytest.mark.parametrize("noisy", ["drop", "relabel"])
+def test_small_losses_are_kept_and_large_ones_dropped_or_relabelled(
+    training_set: TrainingSet, labels: LabelSet, noisy: str
+) -> None:
+    # Words of 0, 2 and 5: two, three and two. The second sentence is the odd one.
+    told = WordPredictions(np.array([0, 1, 2, 1, 0, 3, 0]), np.full(7, 0.9, np.float32), np.array([0.02, 9.0, 0.03]))
+    recorder = Recorder([told])
+    figures = train_mixed(mix(training_set, recorder, mode="small_loss", noisy=noisy))
+    assert figures["clean_share"] == pytest.approx(2 / 3)
+    first, restart, second, third = recorder.trained
+    assert (first["sentences"], first["steps"]) == ([0, 1, 2, 4, 5], 25)
+    assert restart == {"restart": True}
+    assert third["sentences"] == [1, 4]
+    if noisy == "drop":
+        assert second["sentences"] == [0, 5]
+    else:
+        assert second["sentences"] == [0, 2, 5]
+        assert second["labels"][1] == [2, 1, 0]
+        assert second["labels"][0] == labels.encode(["O", "B-PER"])
+
+
+def test_self_training_keeps_what_is_agreed_and_corrects_where_it_is_sure(
+    training_set: TrainingSet, labels: LabelSet
+) -> None:
+    given = [*labels.encode(LLM_TAGS[0]), *labels.encode(LLM_TAGS[2]), *labels.encode(LLM_TAGS[5])]
+    said = given.copy()
+    said[1], said[3], said[4] = 0, 1, 0  # disagrees three times,
+    probability = np.array([0.6, 0.95, 0.6, 0.7, 0.99, 0.6, 0.6], dtype=np.float32)  # twice for sure
+    recorder = Recorder([WordPredictions(np.array(said), probability, None)])
+    figures = train_mixed(mix(training_set, recorder, mode="self_train", sure=0.9))
+    assert figures == {"agreed_share": pytest.approx(4 / 7), "corrected_share": pytest.approx(2 / 7)}
+    assert [one.get("sentences", "restart") for one in recorder.trained] == [
+        *([0, 2, 5], [1, 4]),
+        "restart",
+        *([0, 2, 5], [1, 4]),
+    ]
+    assert recorder.trained[3]["labels"] == [[given[0], 0], [given[2], IGNORED, 0], given[5:]]
+    assert len({one["stage"] for one in recorder.trained if "stage" in one}) == 4
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_with_one_kind_of_label_there_is_nothing_to_mix(
+    mode: str, wordpiece: PreTrainedTokenizerFast, labels: LabelSet
+) -> None:
+    text = encode_words(SENTENCES, wordpiece, 64)
+    recorder = Recorder()
+    train_mixed(mix(TrainingSet(list("abcdef"), text, labels, LLM_TAGS), recorder, mode=mode))
+    assert [(one["sentences"], one["steps"]) for one in recorder.trained] == [([0, 1, 2, 4, 5], 100)]
+
+
+def test_every_mode_that_a_recipe_may_name_is_there() -> None:
+    assert set(MODES) == set(MixingSection.model_fields["mode"].annotation.__args__)  # type: ignore[union-attr]
+
+
+def test_two_heaps_of_losses_are_told_apart() -> None:
+    generator = np.random.default_rng(0)
+    losses = np.concatenate([generator.normal(0.1, 0.03, 300), generator.normal(1.5, 0.3, 100)]).clip(0)
+    clean = probably_clean(losses) > 0.5
+    assert clean[:300].mean() > 0.98
+    assert clean[300:].mean() < 0.02
+
+
+def test_losses_that_are_all_alike_are_all_clean() -> None:
+    assert probably_clean(np.full(10, 0.3)).tolist() == [1.0] * 10
+    assert probably_clean(np.array([0.3])).tolist() == [1.0]
