@@ -10,7 +10,7 @@ from accelerate import PartialState
 from nerc_trainer.card import AGGREGATION
 
 if TYPE_CHECKING:
-    from nerc_trainer.recipe.sections import HubSection
+    from nerc_trainer.recipe.sections import HubSection, ModelSection
 
 
 def say(line: str) -> None:
@@ -20,7 +20,7 @@ def say(line: str) -> None:
 
 
 def show_loading(
-    repo_or_folder: str, branch: str | None = None, hub: HubSection | None = None, head: str = "linear"
+    model: ModelSection, repo_or_folder: str, branch: str | None = None, hub: HubSection | None = None
 ) -> None:
     """The lines of Python that load a model from its revision, or from its folder where there is no branch."""
     settings = [
@@ -30,10 +30,15 @@ def show_loading(
     where = f" (with {' '.join(settings)} in the environment)" if settings else ""
     revision = f'revision="{branch}", ' if branch else ""
     say(f"\nTo load {branch or repo_or_folder}{where}:\n")
-    if head != "linear":
+    if model.head != "linear" and model.lora is None:
         say("  import nerc_trainer.modeling  # or trust_remote_code=True: the head's code is in the branch")
     say("  from transformers import pipeline")
-    say(f'  tagger = pipeline("ner", "{repo_or_folder}", {revision}aggregation_strategy="{AGGREGATION}")')
+    source = f'"{repo_or_folder}", {revision}'
+    if model.lora is not None:
+        say("  from nerc_trainer.modeling.load import load_model")
+        say(f'  model, tokenizer = load_model("{repo_or_folder}{"@" + branch if branch else ""}")')
+        source = "model, tokenizer=tokenizer, "
+    say(f'  tagger = pipeline("ner", {source}aggregation_strategy="{AGGREGATION}")')
     say('  print(tagger("Ilse Marrow scored twice for Harvell in Norland ."))\n')
 
 

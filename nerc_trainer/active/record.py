@@ -86,6 +86,7 @@ def published_record(
         "round": record["round"],
         "recipe_name": recipe.run.name,
         "head": recipe.model.head,
+        "adapters": recipe.model.lora is not None,
         "encoder": without_folders(recipe.model.encoder),
         "encoder_revision": recipe.model.revision,
         "strategy": recipe.active.strategy,

@@ -78,9 +78,11 @@ class Rounds:
         return history, self.journal.expert_labels(), str(newest) if newest else None
 
     def _load(self, folder: Path) -> None:
-        from nerc_trainer.modeling.build import read_weights
+        from nerc_trainer.modeling.load import read_weights
 
-        self.trainer.load_weights(read_weights(folder) if self.trainer.is_world_process_zero() else None)
+        self.trainer.load_weights(
+            read_weights(folder, self.recipe.model.encoder) if self.trainer.is_world_process_zero() else None
+        )
 
     def reason_to_stop(self) -> str | None:
         """Why the run ends here, or None when another round is due; there is always a round 0."""
@@ -208,9 +210,9 @@ def run_recipe(recipe: Recipe) -> None:
             if waiting:
                 say(f"{waiting} round(s) wait for the Hub; deliver them with: nerc-trainer hub sync {recipe.run.dir}")
             if shown["published"] == "waiting":
-                show_loading(str(journal.model_folder(shown["round"])), head=recipe.model.head)
+                show_loading(recipe.model, str(journal.model_folder(shown["round"])))
             else:
-                show_loading(str(recipe.hub.repo), shown["branch"], recipe.hub, recipe.model.head)
+                show_loading(recipe.model, str(recipe.hub.repo), shown["branch"], recipe.hub)
     finally:
         journal.close()
     leave_ranks()

@@ -7,6 +7,7 @@ import click
 from nerc_trainer.commands.shared import examples
 from nerc_trainer.errors import NercError
 
+_encoder = click.option("--encoder", help="Encoder of a model that is adapters alone, if not the one that it names.")
 _trust = click.option("--trust-remote-code", is_flag=True, help="Run Python code that comes with the model.")
 
 
@@ -36,6 +37,7 @@ _trust = click.option("--trust-remote-code", is_flag=True, help="Run Python code
     "Without it, colour on a terminal and jsonl elsewhere.",
 )
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write instead of printing.")
+@_encoder
 @_trust
 def predict(
     model: str,
@@ -43,6 +45,7 @@ def predict(
     source_format: str,
     target_format: str | None,
     output: Path | None,
+    encoder: str | None,
     trust_remote_code: bool,
 ) -> None:
     """Tag FILE, or standard input, with MODEL: a folder, owner/name or owner/name@revision on the Hub.
@@ -50,7 +53,7 @@ def predict(
     Sentences are written while more are read."""
     from nerc_trainer.prediction.predict import predict as tag_file
 
-    count = tag_file(model, source, output, source_format, target_format, trust_remote_code)  # type: ignore[arg-type]
+    count = tag_file(model, source, output, source_format, target_format, encoder, trust_remote_code)  # type: ignore[arg-type]
     if output is not None:
         click.echo(f"{count:,} sentences are in {output}")
 
@@ -69,9 +72,16 @@ def predict(
     "--split", type=click.Choice(["train", "dev", "test"]), default="test", show_default=True, help="Of the recipe."
 )
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="JSON file for the figures.")
+@_encoder
 @_trust
 def evaluate(
-    model: str, file: Path | None, recipe: str | None, split: str, output: Path | None, trust_remote_code: bool
+    model: str,
+    file: Path | None,
+    recipe: str | None,
+    split: str,
+    output: Path | None,
+    encoder: str | None,
+    trust_remote_code: bool,
 ) -> None:
     """Measure MODEL (a folder, owner/name or owner/name@revision on the Hub) on FILE: CoNLL columns or JSON Lines.
 
@@ -91,4 +101,4 @@ def evaluate(
         data = DataSection(train=name, dev=name)
     from nerc_trainer.prediction.evaluate import evaluate as measure
 
-    measure(model, data, name, output, trust_remote_code)
+    measure(model, data, name, output, encoder, trust_remote_code)

@@ -88,6 +88,7 @@ def model_record(recipe: Recipe, corpus: Corpus, cell: Cell, figures: Mapping[st
         "steps": cell.steps,
         "recipe_name": recipe.run.name,
         "head": recipe.model.head,
+        "adapters": recipe.model.lora is not None,
         "encoder": without_folders(recipe.model.encoder),
         "encoder_revision": recipe.model.revision,
         "strategy": "random",

@@ -38,9 +38,9 @@ def train_tagger(recipe: Recipe) -> None:
         say(f"{branch} {publication.state}: {publication.detail}")
         say(f"the tagger is in {folder}")
         if publication.state in ("pushed", "offline"):
-            show_loading(str(recipe.hub.repo), branch, recipe.hub, recipe.model.head)
+            show_loading(recipe.model, str(recipe.hub.repo), branch, recipe.hub)
         else:
-            show_loading(str(folder), head=recipe.model.head)
+            show_loading(recipe.model, str(folder))
 
 
 def branch_of(labels: Labels, share: float) -> str:

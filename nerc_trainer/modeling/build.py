@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from nerc_trainer.errors import NercError
 from nerc_trainer.files import sha256_of
+from nerc_trainer.public_names import without_folders
 
 if TYPE_CHECKING:
-    import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from nerc_trainer.corpus.labels import LabelSet
@@ -78,7 +78,8 @@ def word_tokenizer(source: str, said: str, **options: Any) -> PreTrainedTokenize
 
 def piece_length(given: int | None, tokenizer: PreTrainedTokenizerBase, tagger: PreTrainedModel) -> int:
     """Most sub-words that a piece may have, special tokens included; ``given`` is what the recipe says."""
-    config = tagger.base_model.config
+    whole = tagger.get_base_model() if hasattr(tagger, "get_base_model") else tagger  # without the adapters of peft
+    config = whole.base_model.config
     limits = [given or LONGEST_PIECE, tokenizer.model_max_length]
     positions = getattr(config, "max_position_embeddings", None)
     if positions is not None and positions > 0:
@@ -118,7 +119,13 @@ def build_tagger(
             loaded = auto_class.from_pretrained(
                 source, config=config, use_safetensors=True, dtype="float32", ignore_mismatched_sizes=True, **options
             )
-    return loaded if linear else _with_lstm(loaded, model, tags, tokenizer)
+    tagger = loaded if linear else _with_lstm(loaded, model, tags, tokenizer)
+    if model.lora is None:
+        return tagger
+    from nerc_trainer.modeling.lora import with_adapters
+
+    revision = getattr(config, "_commit_hash", None) or model.revision
+    return with_adapters(tagger, model.lora, without_folders(model.encoder), revision)
 
 
 def _with_lstm(
@@ -177,14 +184,6 @@ def _loading(model: ModelSection) -> Iterator[None]:
             "give a Hub id (on a machine without network one that is in its cache), a folder with config.json, "
             "tokenizer.json and model.safetensors, or package:NAME"
         ) from error
-
-
-def read_weights(folder: Path) -> dict[str, torch.Tensor]:
-    """The weights of a tagger that a run has saved, under the names that the model in memory has for them."""
-    from transformers import AutoModelForTokenClassification
-
-    model = AutoModelForTokenClassification.from_pretrained(folder, use_safetensors=True, dtype="float32")
-    return model.state_dict()
 
 
 def quiet_transformers() -> None:

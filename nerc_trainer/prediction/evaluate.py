@@ -23,14 +23,19 @@ _SEED = 0  # of the bootstrap: the same tagger on the same text has the same int
 
 
 def evaluate(
-    model: str, data: DataSection, split: str, output: Path | None = None, trust_remote_code: bool = False
+    model: str,
+    data: DataSection,
+    split: str,
+    output: Path | None = None,
+    encoder: str | None = None,
+    trust_remote_code: bool = False,
 ) -> dict[str, Any]:
     """Figures of `entity_scores` with the 95 % interval of F1, printed as a table and written as JSON if asked.
 
     ``split`` is a file or the name of a split of the data set in ``data``.
     """
     sentences, notes = load_split(data, split)
-    tagger = load_tagger(model, trust_remote_code)
+    tagger = load_tagger(model, encoder, trust_remote_code)
     true_types = {tag[2:] for tags in sentences.ner_tags for tag in tags if tag != "O"}
     if unknown := sorted(true_types - set(tagger.types)):
         notes.append(f"the tagger does not know {', '.join(unknown)}; it knows {', '.join(tagger.types)}")

@@ -25,13 +25,14 @@ def predict(
     target: Path | None,
     source_format: InputFormat = "auto",
     target_format: OutputFormat | None = None,
+    encoder: str | None = None,
     trust_remote_code: bool = False,
 ) -> int:
     """Tag a file, or standard input (``-``), and write to a file, or to standard output (None); returns the sentences.
 
     Without ``target_format``: colours on a terminal, else JSON Lines. A file appears when all of it is written.
     """
-    tagger = load_tagger(model, trust_remote_code)
+    tagger = load_tagger(model, encoder, trust_remote_code)
     sentences = read_sentences(source, source_format)
     typed = str(source) == "-" and sys.stdin.isatty()
     quiet = target is None and sys.stdout.isatty()  # a bar would stand between the sentences

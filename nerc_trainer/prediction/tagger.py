@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,10 +12,9 @@ import torch
 from nerc_trainer.corpus.batches import collate, length_batches
 from nerc_trainer.corpus.encode import PieceDataset, encode_words
 from nerc_trainer.corpus.labels import Span, detect_scheme, parse_tag, tags_to_spans, to_bio
-from nerc_trainer.errors import NercError
-from nerc_trainer.modeling.build import cache_alone, piece_length, quiet_transformers, word_tokenizer
+from nerc_trainer.modeling.build import piece_length, quiet_transformers
+from nerc_trainer.modeling.load import load_model
 from nerc_trainer.modeling.words import word_logits
-from nerc_trainer.recipe.section import is_hub_id
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -85,41 +83,7 @@ class Tagger:
         ]
 
 
-def load_tagger(where: str, trust_remote_code: bool = False) -> Tagger:
-    """Load a tagger from a folder, ``owner/name`` or ``owner/name@revision`` (a branch, tag or commit) on the Hub.
-
-    Any token-classification model with BIO-like tags will do. NercError says what is wrong.
-    """
-    from transformers import AutoModelForTokenClassification
-
-    import nerc_trainer.modeling  # noqa: F401  # the Auto classes then know the BiLSTM tagger
-
+def load_tagger(where: str, encoder: str | None = None, trust_remote_code: bool = False) -> Tagger:
+    """The tagger of a folder, of ``owner/name`` or of ``owner/name@revision`` on the Hub; see `load_model`."""
     quiet_transformers()
-    source, revision = split_revision(where)
-    options = {"revision": revision, "trust_remote_code": trust_remote_code, **cache_alone(source)}
-    try:
-        tokenizer = word_tokenizer(source, where, **options)
-        model = AutoModelForTokenClassification.from_pretrained(
-            source, use_safetensors=True, dtype="float32", **options
-        )
-        return Tagger(model, tokenizer)
-    except (OSError, ValueError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise NercError(
-            f"{where}: can't be loaded as a tagger ({reason}); give the folder of a model, such as "
-            "runs/NAME/models/BRANCH or runs/NAME/rounds/round-NN/model, or owner/name@branch on the Hub"
-        ) from error
-
-
-def split_revision(where: str) -> tuple[str, str | None]:
-    """Folder or repository, and the revision behind an "@"; a folder that exists has none.
-
-    >>> split_revision("me/tagger@init-12")
-    ('me/tagger', 'init-12')
-    """
-    if Path(where).is_dir():
-        return where, None
-    source, at, revision = where.partition("@")
-    if not is_hub_id(source, owner_needed=False) or (at and not revision):
-        raise NercError(f"{where}: no such folder, and no owner/name@revision either; check the spelling")
-    return source, revision or None
+    return Tagger(*load_model(where, encoder, trust_remote_code))

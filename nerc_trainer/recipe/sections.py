@@ -121,6 +121,19 @@ class DataSection(Section):
         return self
 
 
+class LoraSection(Section):
+    """Low-rank adapters (Hu et al. 2021): the encoder stays as it is, and a branch holds the adapters and the head."""
+
+    rank: int = Field(default=16, ge=1, description="Rank of the adapters.")
+    alpha: float = Field(default=32.0, gt=0, description="Scale of the adapters; they count alpha / rank.")
+    dropout: float = Field(default=0.05, ge=0, lt=1, description="Share of the values dropped before an adapter.")
+    layers: list[str] | None = Field(
+        default=None,
+        min_length=1,
+        description="Names of the encoder's linear layers that get adapters, such as query and value; null for all.",
+    )
+
+
 class ModelSection(Section):
     """The encoder and the head that tags its words."""
 
@@ -147,6 +160,9 @@ class ModelSection(Section):
     head_dropout: float = Field(
         default=0.1, ge=0, lt=1, description="Share of the values that the bilstm head drops around the LSTM."
     )
+    lora: LoraSection | None = Field(
+        default=None, description="Train adapters and head alone; null to train the whole encoder."
+    )
     max_length: int | None = Field(
         default=None, ge=8, description="Sub-words that the encoder reads at most; null for what it can."
     )
@@ -158,6 +174,12 @@ class ModelSection(Section):
     def _only_the_hub_has_revisions(self) -> "ModelSection":
         if self.revision is not None and (self.encoder.startswith("package:") or os.path.isdir(self.encoder)):
             raise refuse("revision", "only an encoder on the Hub has one; remove this key")
+        return self
+
+    @model_validator(mode="after")
+    def _adapters_need_a_base(self) -> "ModelSection":
+        if self.lora is not None and self.random_weights:
+            raise refuse("lora", "adapters on random weights could never be loaded again; set model.lora to null")
         return self
 
 

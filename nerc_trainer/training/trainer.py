@@ -328,7 +328,12 @@ class NercTrainer(Trainer):
 
 def _write_weights(model: PreTrainedModel, folder: Path, state: dict[str, torch.Tensor]) -> None:
     try:
-        model.save_pretrained(folder, state_dict=state)
+        if hasattr(model, "get_base_model"):  # adapters of peft; which head they are for stands in the configuration
+            # Left to itself, peft asks the Hub whether the vocabulary has grown.
+            model.save_pretrained(folder, state_dict=state, save_embedding_layers=False)
+            model.get_base_model().config.save_pretrained(folder)
+        else:
+            model.save_pretrained(folder, state_dict=state)
     except SafetensorError as error:
         if f"os error {errno.ENOSPC}" not in str(error):
             raise

@@ -9,7 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from labelling import run
+from safetensors.torch import load_file
+from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from nerc_trainer.corpus.conll import read_conll
 from nerc_trainer.modeling.bilstm import BiLSTMForTokenClassification
@@ -21,8 +24,9 @@ MODES = ["concat", "llm_then_expert", "weighted", "small_loss", "self_train"]
 
 
 @pytest.fixture
-def recipe(tmp_path: Path) -> Path:
+def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A recipe on part of the sample corpus, every third train sentence labelled by something like an LLM."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
     for split, count in (("train", 150), ("dev", 40), ("test", 40)):
         blocks = (SAMPLE / f"{split}.conll").read_text(encoding="utf-8").strip().split("\n\n")
         (tmp_path / f"{split}.conll").write_text("\n\n".join(blocks[:count]) + "\n", encoding="utf-8")
@@ -99,6 +103,33 @@ def test_a_tagger_that_is_there_is_not_trained_again_and_one_that_is_gone_is(rec
     assert weights.read_bytes() != content
 
 
+@pytest.mark.parametrize("head", ["linear", "bilstm"])
+def test_adapters_alone_are_kept_and_loaded_on_their_encoder(
+    recipe: Path, head: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    encoder = recipe.parent / "encoder"
+    torch.manual_seed(0)
+    AutoModel.from_config(AutoConfig.from_pretrained(SAMPLE / "tiny-encoder")).save_pretrained(encoder)
+    AutoTokenizer.from_pretrained(SAMPLE / "tiny-encoder").save_pretrained(encoder)
+    words = [f"model.encoder={encoder}", "model.random_weights=false", "model.lora.rank=8", f"model.head={head}"]
+    assert run("train", recipe, *words, "train.epochs=60") == 0
+    folder = recipe.parent / "run" / "models" / "model-primary"
+    assert "load_model(" in capsys.readouterr().out
+    assert not (folder / "model.safetensors").exists()
+    kept = load_file(folder / "adapter_model.safetensors")
+    assert any("lora_A" in name for name in kept)
+    assert all("lora_" in name or "classifier" in name or ".lstm." in name for name in kept)
+    figures = cell(recipe, "model-primary")["scores"]["test"]
+    assert figures["f1"] > 0 or head == "linear"  # whose random encoder is too small to adapt
+    output, source = recipe.parent / "figures.json", recipe.parent / "test.conll"
+    assert run("evaluate", folder, source, "--encoder", encoder, "--output", output) == 0
+    for name in ("f1", "accuracy"):
+        assert json.loads(output.read_text())[name] == pytest.approx(figures[name], abs=1e-6)
+    assert run("evaluate", folder, source) == 1  # the folder of this machine is not told to others
+    assert "--encoder" in capsys.readouterr().err
+    assert str(recipe.parent) not in (folder / "adapter_config.json").read_text()
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_every_mode_mixes_llm_and_expert(recipe: Path, mode: str) -> None:
     words = with_llm(recipe, f"mixing.mode={mode}", "mixing.by_confidence=true", "train.epochs=40")
@@ -128,7 +159,7 @@ def test_without_llm_labels_the_command_says_what_to_do(recipe: Path, capsys: py
 
 
 def test_truth_llm_expert_and_both_are_compared_on_the_same_sentences(
-    recipe: Path, capsys: pytest.CaptureFixture[str]
+    recipe: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = with_llm(recipe, "hub.mode=offline", "hub.repo=me/compared")
     assert run("compare", *words) == 0
@@ -149,6 +180,7 @@ def test_truth_llm_expert_and_both_are_compared_on_the_same_sentences(
     said = capsys.readouterr().out
     for branch in rows:
         assert f"{branch} offline" in said
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     tagger = load_tagger("me/compared@init-12")
     assert tagger.types == ["LOC", "MISC", "ORG", "PER"]
 

@@ -32,6 +32,7 @@ def record(**changes: Any) -> dict[str, Any]:
         "round": 1,
         "recipe_name": "quickstart",
         "head": "linear",
+        "adapters": False,
         "encoder": "google-bert/bert-base-cased",
         "encoder_revision": "cd5ef92a",
         "strategy": "entropy",
@@ -123,3 +124,22 @@ def test_a_record_that_lacks_a_key_is_not_rendered() -> None:
     for key in ("dollars", "dev", "history"):
         with pytest.raises((KeyError, jinja2.UndefinedError), match=key):
             render_card({name: value for name, value in record().items() if name != key})
+
+
+def test_the_lines_that_load_it_fit_head_and_adapters() -> None:
+    linear, lstm = render_card(record()), render_card(record(head="bilstm"))
+    assert "import nerc_trainer" not in linear
+    assert "import nerc_trainer.modeling" in lstm
+    for head in ("linear", "bilstm"):
+        adapters = render_card(record(head=head, adapters=True))
+        assert 'load_model("me/tagger@round-01-added-0050")' in adapters
+        assert "revision=" not in adapters
+
+
+def test_a_tagger_of_no_round_tells_what_it_was_trained_on() -> None:
+    card = render_card(record(round=None, labels="mixed", mixing="self_train", steps=120, history=[]))
+    assert "labels of an LLM, and those of an expert for a share" in card
+    assert "(mixing mode `self_train`)" in card
+    assert "120 optimizer steps" in card
+    assert "Rounds so far" not in card
+    assert "active-learning" not in card
