@@ -41,7 +41,7 @@ def _score(count: int) -> dict[str, Any]:
     recipe = load_recipe(ROOT / "recipes" / "quickstart.yaml")
     labels = LabelSet.from_types(["LOC", "MISC", "ORG", "PER"])
     model = build_tagger(recipe.model, labels, 13, load_tokenizer(recipe.model))
-    sentences = [[row[0] for row in sentence] for sentence in generate("train", count, 13)]
+    sentences = [list(sentence.tokens) for sentence in generate("train", count, 13)]
     text = encode_words(sentences, load_tokenizer(recipe.model), 256)
     pool = PieceDataset(text, np.arange(count))
     with tempfile.TemporaryDirectory() as folder:

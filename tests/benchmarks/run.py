@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-NAMES = ("scoring", "rounds", "annotate")
+NAMES = ("scoring", "training", "rounds", "annotate")
 
 
 def main() -> None:
