@@ -74,7 +74,7 @@ def digest(cell: Cell, recipe: Recipe, corpus: Corpus) -> str:
     mixing = recipe.mixing.model_dump(mode="json") if cell.labels == "mixed" else None
     said = [
         [cell.labels, cell.steps, cell.seed, recipe.run.batch_size, recipe.run.cpu_threads, mixing],
-        recipe.model_dump(mode="json", include={"model", "training"}),
+        recipe.model_dump(mode="json", include={"model", "training", "optimizer"}),
         dict(sorted(corpus.fingerprints.items())),
         *([ids[index] for index in indices] for indices in (cell.sentences, cell.expert)),
         None if cell.held_out is None else [ids[index] for index in cell.held_out],

@@ -36,6 +36,21 @@ class TrainSection(Section):
     )
 
 
+class OptimizerSection(Section):
+    """Learning rates by depth, in every training."""
+
+    layer_decay: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="Learning rate of each of the encoder's layers as a share of that of the layer above; the last one "
+        "has training.learning_rate.",
+    )
+    head_learning_rate: float | None = Field(
+        default=None, gt=0, description="Learning rate of the head; null for training.learning_rate."
+    )
+
+
 class MixingSection(Section):
     """How the labels of the LLM and of the expert become one tagger."""
 

@@ -13,7 +13,13 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from nerc_trainer.recipe.annotation import AnnotationSection, SweepSection
-from nerc_trainer.recipe.experiments import CompareSection, MixingSection, ThresholdSection, TrainSection
+from nerc_trainer.recipe.experiments import (
+    CompareSection,
+    MixingSection,
+    OptimizerSection,
+    ThresholdSection,
+    TrainSection,
+)
 from nerc_trainer.recipe.section import Section, is_hub_id, refuse
 
 COLUMN_NAMES = ("tokens", "pos_tags", "chunk_tags", "ner_tags", "_")
@@ -286,6 +292,7 @@ class Recipe(Section):
     training: dict[str, Any] = Field(
         default_factory=dict, description="Arguments of transformers.TrainingArguments, under their own names."
     )
+    optimizer: OptimizerSection = Field(default_factory=OptimizerSection, description="Learning rates by depth.")
     active: ActiveSection = Field(default_factory=ActiveSection, description="The rounds of active learning.")
     train: TrainSection = Field(default_factory=TrainSection, description="One tagger.")
     mixing: MixingSection = Field(default_factory=MixingSection, description="LLM and expert labels in one tagger.")

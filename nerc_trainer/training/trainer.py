@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,8 +32,10 @@ from nerc_trainer.corpus.encode import PieceDataset
 from nerc_trainer.corpus.labels import LabelSet
 from nerc_trainer.errors import NercError
 from nerc_trainer.evaluation.metrics import EntityMetric
+from nerc_trainer.modeling.depth import learning_rate_factors
 from nerc_trainer.modeling.words import word_logits
 from nerc_trainer.ranks import on_main
+from nerc_trainer.recipe.experiments import OptimizerSection
 from nerc_trainer.training.callbacks import QuietProgress, RoundCallback
 from nerc_trainer.training.sharding import check_sharding, free_whole_weights, set_weights, shard
 
@@ -70,6 +72,7 @@ class NercTrainer(Trainer):
         *,
         batch_size: int,
         token_budget: int,
+        optimizer_section: OptimizerSection | None = None,
         eval_dataset: PieceDataset | None = None,
         callbacks: list[TrainerCallback] | None = None,
         **options: Any,
@@ -78,6 +81,7 @@ class NercTrainer(Trainer):
         self.labels = labels
         self.batch_size = batch_size
         self.token_budget = token_budget
+        self._optimizer_section = optimizer_section or OptimizerSection()
         self.round_number = 0
         self._micro_batches = 0
         self._metric = EntityMetric()
@@ -130,6 +134,21 @@ class NercTrainer(Trainer):
         return self.train()
 
     # Training
+
+    def create_optimizer(self, model: torch.nn.Module | None = None) -> torch.optim.Optimizer:
+        """The optimizer of `training`, its groups cut by learning rate as the recipe's `optimizer` section says."""
+        is_new = self.optimizer is None
+        optimizer = super().create_optimizer(model)
+        if is_new and self._optimizer_section != OptimizerSection():
+            section, rate = self._optimizer_section, self.args.learning_rate
+            factors = learning_rate_factors(self.accelerator.unwrap_model(self.model), section.layer_decay)
+            head = (section.head_learning_rate or rate) / rate
+            by_weight = {
+                weight: factors.get(name.removeprefix("module."), head)
+                for name, weight in (model or self.model).named_parameters()
+            }
+            optimizer.param_groups[:] = split_by_rate(optimizer.param_groups, by_weight)
+        return optimizer
 
     def get_train_dataloader(self) -> DataLoader:
         """Micro-batches of like lengths; a step holds the same sentences on any number of ranks."""
@@ -324,6 +343,21 @@ class NercTrainer(Trainer):
     def load_weights(self, state: dict[str, torch.Tensor] | None) -> None:
         """Set all weights to those that rank 0 gives; the other ranks pass None and receive them."""
         set_weights(self.accelerator.unwrap_model(self.model), state, self.args.world_size)
+
+
+def split_by_rate(
+    groups: Sequence[Mapping[str, Any]], factors: Mapping[torch.nn.Parameter, float]
+) -> list[dict[str, Any]]:
+    """An optimizer's groups cut so that all weights of a group have one factor, with the learning rate times that."""
+    cut = []
+    for group in groups:
+        by_factor: dict[float, list[torch.nn.Parameter]] = {}
+        for weight in group["params"]:
+            by_factor.setdefault(factors[weight], []).append(weight)
+        cut += [
+            {**group, "params": weights, "lr": group["lr"] * factor} for factor, weights in sorted(by_factor.items())
+        ]
+    return cut
 
 
 def _write_weights(model: PreTrainedModel, folder: Path, state: dict[str, torch.Tensor]) -> None:

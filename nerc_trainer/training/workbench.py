@@ -89,6 +89,7 @@ def build_workbench(recipe: Recipe, arguments: TrainingArguments, corpus: Corpus
         corpus.labels,
         batch_size=step_size(arguments),
         token_budget=token_budget(recipe.active, arguments),
+        optimizer_section=recipe.optimizer,
         eval_dataset=splits["dev"],
         processing_class=tokenizer,
     )
