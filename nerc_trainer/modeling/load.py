@@ -47,7 +47,11 @@ def load_model(
 
 def read_weights(folder: Path, encoder: str) -> dict[str, torch.Tensor]:
     """The weights of a tagger that a run has saved, under the names that the model in memory has for them."""
-    return load_model(str(folder), encoder, merged=False)[0].state_dict()
+    from transformers import AutoModelForTokenClassification
+
+    if (folder / ADAPTER_CONFIG).exists():
+        return load_model(str(folder), encoder, merged=False)[0].state_dict()
+    return AutoModelForTokenClassification.from_pretrained(folder, use_safetensors=True, dtype="float32").state_dict()
 
 
 def split_revision(where: str) -> tuple[str, str | None]:
