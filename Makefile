@@ -1,4 +1,4 @@
-# make demo: the main job on a small corpus, about five minutes on two cores.   make test: the tests.
+# make demo: LLM labels and the main job on a small corpus, about five minutes on two cores.   make test: the tests.
 # Both set up .venv first. PYTHON=python3.12 chooses another Python than python3; it must be 3.10 or newer.
 PYTHON ?= python3
 VENV := .venv
@@ -8,6 +8,8 @@ READY := $(VENV)/.ready
 .PHONY: demo test test-all lint clean-demo
 
 demo: $(READY)
+	$(BIN)/nerc-trainer sweep recipes/quickstart.yaml
+	$(BIN)/nerc-trainer annotate recipes/quickstart.yaml
 	$(BIN)/accelerate launch --config_file recipes/accelerate/cpu-2.yaml -m nerc_trainer active recipes/quickstart.yaml
 
 test: $(READY)

@@ -107,7 +107,7 @@ def published_record(
 
 def run_id(recipe: Recipe, data: Mapping[str, Mapping[str, Any]]) -> str:
     """16 hex digits that name a run by what decides its figures; a restart of it has the same, another seed not."""
-    sections = recipe.model_dump(mode="json", include={"model", "training", "optimizer", "active", "costs"})
+    sections = recipe.model_dump(mode="json", include={"model", "training", "optimizer", "mixing", "active", "costs"})
     corpus = {split: facts["sha256"] for split, facts in data.items()}
     said = json.dumps([recipe.run.seed, recipe.run.batch_size, sections, corpus], sort_keys=True)
     return hashlib.sha256(said.encode()).hexdigest()[:16]

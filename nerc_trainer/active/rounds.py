@@ -20,6 +20,9 @@ from nerc_trainer.active.stopping import stop_reason
 from nerc_trainer.errors import NercError
 from nerc_trainer.files import write_json, write_text
 from nerc_trainer.ranks import on_main
+from nerc_trainer.training.arguments import steps_of
+from nerc_trainer.training.mixing import STAGES, Mix, fine_tune, makes_one_heap, train_mixed
+from nerc_trainer.training.training_set import EXPERT, LLM
 
 if TYPE_CHECKING:
     from nerc_trainer.active.sampler import EntropySamplerCallback
@@ -100,14 +103,40 @@ class Rounds:
         stored = on_main(lambda: self.journal.trained(number))
         if stored is not None:
             return stored["seconds"]
-        active, started = self.recipe.active, time.perf_counter()
-        if number > 0 and active.start == "cold":
-            self.bench.start_anew(self.recipe.run.seed)
-        output = self.trainer.train_round(active.initial_epochs if number == 0 else active.fine_tune_epochs)
+        started = time.perf_counter()
+        self._fit(number)
         trained = time.perf_counter()
         seconds = {**self.sampler.seconds, "train": trained - started}
-        self._save(number, {"loss": output.training_loss, "seconds": seconds})
+        self._save(number, {"seconds": seconds})
         return {**seconds, "save": time.perf_counter() - trained}
+
+    def _fit(self, number: int) -> None:
+        """Train on the expert's labels, or as ``mixing.mode`` says where the LLM has labelled other sentences."""
+        recipe, active, training_set = self.recipe, self.recipe.active, self.sampler.training_set
+        restart = partial(self.bench.start_anew, recipe.run.seed)
+        if number > 0 and active.start == "cold":
+            restart()
+        epochs = active.initial_epochs if number == 0 else active.fine_tune_epochs
+        llm, expert = (len(training_set.labelled_by(source)) for source in (LLM, EXPERT))
+        if not llm:
+            self.trainer.train_round(epochs)
+            return
+        goes_on = number > 0 and active.start == "warm"
+        sentences = expert if goes_on and not makes_one_heap(recipe.mixing) else llm + expert
+        steps = steps_of(epochs, sentences, self.trainer.batch_size)
+        mix = Mix(
+            self.trainer,
+            training_set,
+            recipe.mixing,
+            steps,
+            restart,
+            self.bench.llm_confidence(),
+            first_stage=number * STAGES,
+        )
+        if goes_on:
+            fine_tune(mix)
+        else:
+            train_mixed(mix)
 
     def _save(self, number: int, training: Mapping[str, Any]) -> None:
         folder = on_main(lambda: self.journal.begin_model(number))

@@ -6,15 +6,17 @@ import asyncio
 import json
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from operator import itemgetter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nerc_trainer.annotation.answering import Answers, ask_all, with_fallback
+from nerc_trainer.annotation.answering import Answers, ask_all, read_all, with_fallback
 from nerc_trainer.annotation.batch import BatchRun, refuse_open_batches, spent_or_reserved
 from nerc_trainer.annotation.client import Client
 from nerc_trainer.annotation.dataset import push_dataset, save_dataset
@@ -22,7 +24,7 @@ from nerc_trainer.annotation.money import Purse
 from nerc_trainer.annotation.plan import make_plan, show_plan
 from nerc_trainer.annotation.progress import LiveLine
 from nerc_trainer.annotation.result import annotation_folder, labels_file
-from nerc_trainer.annotation.stage import Stage, endpoints_for, open_ledger, sweep_folder
+from nerc_trainer.annotation.stage import Stage, endpoints_for, ledger_file, open_ledger, sweep_folder
 from nerc_trainer.corpus.labels import tags_to_spans
 from nerc_trainer.corpus.load import load_corpus
 from nerc_trainer.errors import NercError
@@ -47,6 +49,19 @@ class Choice:
     fallback: str | None
 
 
+@dataclass(frozen=True)
+class _Work:
+    """What is to be labelled, by which prompts, and who is asked. Closing the ledger is for whoever has made it."""
+
+    corpus: Corpus
+    stage: Stage
+    sentences: list[Sentence]
+    labeller: Labeller
+    fallback: Labeller | None
+    endpoints: list[Endpoint]
+    ledger: Ledger
+
+
 def annotate_corpus(recipe: Recipe, only_plan: bool) -> None:
     """Label the training sentences as the recipe says, or print what that would cost.
 
@@ -57,40 +72,69 @@ def annotate_corpus(recipe: Recipe, only_plan: bool) -> None:
         raise NercError(
             "annotation.endpoints: needed to label; give a server, such as [{base_url: 'http://127.0.0.1:8077/v1'}]"
         )
-    choice = _choose(recipe)
-    corpus = load_corpus(recipe.data)
-    stage = Stage(recipe, corpus)
-    indices = _chosen_sentences(recipe, len(corpus.train))
-    sentences = stage.sentences(corpus.train, indices)
-    labeller = stage.labeller(choice.prompt, choice.model)
-    fallback = stage.labeller(choice.fallback, choice.model) if choice.fallback else None
-    endpoints = endpoints_for(recipe, choice.model)
-    ledger = open_ledger(recipe)
-    try:
-        plan = make_plan(labeller, sentences, endpoints, ledger, batch=recipe.annotation.mode == "batch")
+    with _set_up(recipe) as work:
+        plan = make_plan(
+            work.labeller, work.sentences, work.endpoints, work.ledger, batch=recipe.annotation.mode == "batch"
+        )
         show_plan(plan)
         if only_plan:
             return
         # What is missing comes first: the known replies of a large corpus take minutes to read.
         missing = set(plan.incomplete)
-        order = [*plan.incomplete, *(index for index in range(len(sentences)) if index not in missing)]
-        asked = [sentences[index] for index in order]
-        answers = _ask(recipe, labeller, fallback, asked, endpoints, ledger)
+        order = [*plan.incomplete, *(index for index in range(len(work.sentences)) if index not in missing)]
+        answers = _ask(recipe, work, [work.sentences[index] for index in order])
         labelled = [one for _, one in sorted(zip(order, answers.labelled, strict=True), key=itemgetter(0)) if one]
-        figures = _figures(recipe, labeller, labelled, corpus, stage, ledger)
-    finally:
-        ledger.close()
+        folder = _write(recipe, work, labelled)
+    if left := len(work.sentences) - len(labelled):
+        raise NercError(_why_left(left, answers, recipe))
+    if repo := recipe.annotation.repo:
+        print(f"pushed to {repo}: commit {push_dataset(folder, repo, recipe)}")
+
+
+def annotate_where_known(recipe: Recipe) -> None:
+    """Label the training sentences where that asks nobody anything: every answer that it takes is in a ledger.
+
+    Else nothing is written, and `labels_to_train_on` says what to do. Labels that are there already stay.
+    """
+    section = recipe.annotation
+    if section.labels is not None or not section.endpoints or labels_file(recipe).is_file():
+        return
+    if section.known_replies is None and not ledger_file(recipe).is_file():
+        return
+    with _set_up(recipe) as work:
+
+        async def look_up(asked: Labeller, about: Sequence[Sentence]) -> Answers:
+            return read_all(asked, about, work.endpoints, work.ledger, lambda key: "not asked yet")
+
+        answers = asyncio.run(with_fallback(work.labeller, work.fallback, work.sentences, look_up))
+        if not answers.unanswered:
+            _write(recipe, work, [one for one in answers.labelled if one])
+
+
+@contextmanager
+def _set_up(recipe: Recipe) -> Iterator[_Work]:
+    choice = _choose(recipe)
+    corpus = load_corpus(recipe.data)
+    stage = Stage(recipe, corpus)
+    sentences = stage.sentences(corpus.train, _chosen_sentences(recipe, len(corpus.train)))
+    labeller = stage.labeller(choice.prompt, choice.model)
+    fallback = stage.labeller(choice.fallback, choice.model) if choice.fallback else None
+    endpoints = endpoints_for(recipe, choice.model)
+    with open_ledger(recipe) as ledger:
+        yield _Work(corpus, stage, sentences, labeller, fallback, endpoints, ledger)
+
+
+def _write(recipe: Recipe, work: _Work, labelled: Sequence[Labelled]) -> Path:
+    """Write labels and figures, show them, and return the folder of the data set."""
+    figures = _figures(recipe, work, labelled)
     rows = [one.as_row() for one in labelled]
-    write_text(labels_file(recipe), "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     write_json(annotation_folder(recipe) / "annotation.json", figures)
     dataset_folder = annotation_folder(recipe) / "dataset"
     save_dataset(dataset_folder, rows, figures, split_name(recipe.data, recipe.data.train))
+    write_text(labels_file(recipe), "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     show_figures(figures)
     print(f"the labels are in {labels_file(recipe)}, and as a data set in {dataset_folder}")
-    if left := len(sentences) - len(labelled):
-        raise NercError(_why_left(left, answers, recipe))
-    if repo := recipe.annotation.repo:
-        print(f"pushed to {repo}: commit {push_dataset(dataset_folder, repo, recipe)}")
+    return dataset_folder
 
 
 def _choose(recipe: Recipe) -> Choice:
@@ -127,19 +171,11 @@ def _chosen_sentences(recipe: Recipe, available: int) -> list[int]:
     return sorted(generator.permutation(available)[:wanted].tolist())
 
 
-def _ask(
-    recipe: Recipe,
-    labeller: Labeller,
-    fallback: Labeller | None,
-    sentences: Sequence[Sentence],
-    endpoints: Sequence[Endpoint],
-    ledger: Ledger,
-) -> Answers:
-    section = recipe.annotation
+def _ask(recipe: Recipe, work: _Work, sentences: Sequence[Sentence]) -> Answers:
+    section, endpoints, ledger = recipe.annotation, work.endpoints, work.ledger
     if section.mode == "batch":
-        return asyncio.run(
-            with_fallback(labeller, fallback, sentences, BatchRun(endpoints, ledger, section, _tell).answer)
-        )
+        batches = BatchRun(endpoints, ledger, section, _tell)
+        return asyncio.run(with_fallback(work.labeller, work.fallback, sentences, batches.answer))
     refuse_open_batches(endpoints, ledger)
 
     async def run() -> Answers:
@@ -151,7 +187,7 @@ def _ask(
                 async def ask(asked: Labeller, about: Sequence[Sentence]) -> Answers:
                     return await ask_all(asked, about, client, at_a_time, line.show)
 
-                return await with_fallback(labeller, fallback, sentences, ask)
+                return await with_fallback(work.labeller, work.fallback, sentences, ask)
 
     return asyncio.run(run())
 
@@ -191,10 +227,9 @@ def score(
     return f1_interval(counts, np.random.default_rng(seed)), f1, counts
 
 
-def _figures(
-    recipe: Recipe, labeller: Labeller, labelled: Sequence[Labelled], corpus: Corpus, stage: Stage, ledger: Ledger
-) -> dict[str, Any]:
+def _figures(recipe: Recipe, work: _Work, labelled: Sequence[Labelled]) -> dict[str, Any]:
     """What is known of the labels: how many, how good against the truth, what they cost."""
+    labeller, stage, corpus = work.labeller, work.stage, work.corpus
     seen = {stage.truth.split["id"][index] for index in stage.truth.pool} if stage.section.truth == "train" else set()
     fair = [one for one in labelled if one.sentence.id not in seen]
     figures: dict[str, Any] = {
@@ -212,7 +247,8 @@ def _figures(
         interval, by_type, _ = score(fair, true_tags, recipe.run.seed)
         figures["truth"] = {"sentences": len(fair), "f1": interval._asdict(), "by_type": by_type}
     figures["calls"] = {
-        name: float(value) if isinstance(value, Decimal) else value for name, value in asdict(ledger.totals()).items()
+        name: float(value) if isinstance(value, Decimal) else value
+        for name, value in asdict(work.ledger.totals()).items()
     }
     return figures
 

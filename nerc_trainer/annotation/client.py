@@ -32,6 +32,8 @@ __all__ = ["Client", "Endpoint", "OverBudget", "Request", "Unanswered", "request
 
 # One attempt that hangs leaves time for others before the deadline.
 _ATTEMPTS_BEFORE_DEADLINE = 3
+# A server that is being started is waited for; one that has not answered at all after this is not there.
+_SECONDS_TO_START = 20.0
 _FIRST_BACKOFF = 0.5
 _LONGEST_BACKOFF = 30.0
 _PAUSE_WORTH_TELLING = 5.0
@@ -67,6 +69,7 @@ class Client:
 
     async def __aenter__(self) -> Client:
         self._loop = asyncio.get_running_loop()
+        self._started = self._loop.time()
         self._pool = Pool(self._endpoints, patience=self._deadline)
         self._servers = {endpoint: Server(endpoint, self._ledger) for endpoint in self._endpoints}
         return self
@@ -212,7 +215,11 @@ class Client:
         if refusal.then != "retry":
             return
         # Random from zero on, so that calls that failed together come back apart.
-        delay = random.uniform(0, call.backoff)
+        is_absent = lane.is_unreachable and not lane.succeeded_at
+        if is_absent and self._loop.time() > self._started + _SECONDS_TO_START:
+            self._pool.lose(lane, f"{refusal.detail} (it needs the model {lane.endpoint.model})")
+            return
+        delay = random.uniform(0, min(call.backoff, 1.0) if is_absent else call.backoff)
         call.backoff = min(2 * call.backoff, _LONGEST_BACKOFF)
         if self._loop.time() + delay < until:
             await asyncio.sleep(delay)

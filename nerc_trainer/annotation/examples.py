@@ -149,6 +149,7 @@ def embed(sentences: Sequence[Sequence[str]], model: ModelSection, token_budget:
     from nerc_trainer.corpus.labels import LabelSet
     from nerc_trainer.modeling.build import build_tagger, load_tokenizer, piece_length
 
+    model = model.model_copy(update={"restore_case": False})  # nearness is what the encoder has learnt, not more
     tokenizer = load_tokenizer(model)
     encoder = build_tagger(model, LabelSet(()), 0, tokenizer).base_model
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

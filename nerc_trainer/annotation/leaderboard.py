@@ -49,20 +49,21 @@ def effort(cell: Cell) -> float:
 
 def show_leaderboard(cells: Sequence[Cell]) -> None:
     """A table, the best first; * marks what nothing else beats in F1 and price."""
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
     order = ranked(cells)
     front = pareto_front([effort(cell) for cell in order], [cell["f1"] for cell in order])
-    table = Table(title="Leaderboard (* is on the Pareto front of F1 and price)", title_justify="left")
-    for name in ("prompt", "model"):  # on a narrow terminal names are folded before a figure is cut
-        table.add_column(name, overflow="fold")
-    for name in ("F1", "95 %", "coverage", "rejected", "tokens out", "$/1,000", "s/sentence"):
+    title = "Leaderboard (* is on the Pareto front of F1 and price)"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0)
+    # 80 columns hold all figures; the names share what is left of a line, and are folded before a figure is cut.
+    table.add_column("prompt\nmodel", overflow="fold", min_width=8)
+    for name in ("F1", "95 %", "cover-\nage", "re-\njected", "tokens\nout", "$ for\n1,000", "s for\none"):
         table.add_column(name, justify="right", no_wrap=True)
     for index, cell in enumerate(order):
         table.add_row(
-            cell["prompt_name"],
-            cell["model"],
+            f"{cell['prompt_name']}\n{cell['model']}",
             f"{cell['f1']:.3f}{'*' if index in front else ' '}",
             f"{cell['f1_low']:.2f}-{cell['f1_high']:.2f}",
             f"{cell['coverage']:.0%}",

@@ -159,11 +159,16 @@ def _read_key(name: str | None) -> str | None:
     return key
 
 
+def ledger_file(recipe: Recipe) -> Path:
+    """Where the replies are kept that a recipe pays for."""
+    return recipe.annotation.ledger or recipe.run.dir / "ledger.sqlite"
+
+
 def open_ledger(recipe: Recipe) -> Ledger:
     """The ledger of a recipe, with the replies that it knows from elsewhere."""
     section = recipe.annotation
     known = (section.known_replies,) if section.known_replies is not None else ()
-    return Ledger(section.ledger or recipe.run.dir / "ledger.sqlite", known)
+    return Ledger(ledger_file(recipe), known)
 
 
 def sweep_folder(recipe: Recipe) -> Path:

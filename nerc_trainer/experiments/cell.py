@@ -63,11 +63,6 @@ def draw_expert(sentences: np.ndarray, first_equal: np.ndarray, share: float, se
     return np.sort(np.random.default_rng((seed, 2)).permutation(pool)[:count])
 
 
-def steps_of(epochs: float, sentences: int, batch_size: int) -> int:
-    """Optimizer steps of so many epochs over so many sentences."""
-    return max(1, round(epochs * -(-sentences // batch_size)))
-
-
 def digest(cell: Cell, recipe: Recipe, corpus: Corpus) -> str:
     """Names all that a cell's figures hang on, but not where the run is."""
     ids = corpus.train["id"]

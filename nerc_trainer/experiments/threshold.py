@@ -9,14 +9,14 @@ import numpy as np
 
 from nerc_trainer.active.console import say
 from nerc_trainer.errors import NercError
-from nerc_trainer.experiments.cell import Cell, Labels, candidates, draw_expert, steps_of
+from nerc_trainer.experiments.cell import Cell, Labels, candidates, draw_expert
 from nerc_trainer.experiments.cells import run_cells
 from nerc_trainer.experiments.knee import find_knee
 from nerc_trainer.experiments.tables import show_threshold
 from nerc_trainer.experiments.threshold_chart import threshold_chart
 from nerc_trainer.files import write_json
 from nerc_trainer.ranks import on_main
-from nerc_trainer.training.arguments import step_size
+from nerc_trainer.training.arguments import step_size, steps_of
 from nerc_trainer.training.job import Job, job
 from nerc_trainer.training.training_set import first_of_equals
 

@@ -8,11 +8,11 @@ import numpy as np
 
 from nerc_trainer.active.console import say, show_loading
 from nerc_trainer.errors import NercError
-from nerc_trainer.experiments.cell import Cell, Labels, candidates, draw_expert, steps_of
+from nerc_trainer.experiments.cell import Cell, Labels, candidates, draw_expert
 from nerc_trainer.experiments.cells import run_cells
 from nerc_trainer.experiments.publication import model_folder, publish_model
 from nerc_trainer.experiments.tables import show_scores
-from nerc_trainer.training.arguments import step_size
+from nerc_trainer.training.arguments import step_size, steps_of
 from nerc_trainer.training.job import Job, job
 from nerc_trainer.training.training_set import first_of_equals
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from nerc_trainer.errors import NercError
 from nerc_trainer.files import sha256_of
+from nerc_trainer.modeling.case import grow_embeddings, keep_case
 from nerc_trainer.public_names import without_folders
 
 if TYPE_CHECKING:
@@ -60,7 +61,13 @@ def load_tokenizer(model: ModelSection) -> PreTrainedTokenizerBase:
     """The encoder's tokenizer, fit for words that are split already."""
     source = locate_encoder(model)
     with _loading(model):
-        return word_tokenizer(source, f"model.encoder = {model.encoder}", **_loading_options(model, source))
+        tokenizer = word_tokenizer(source, f"model.encoder = {model.encoder}", **_loading_options(model, source))
+    if not model.restore_case:
+        return tokenizer
+    try:
+        return keep_case(tokenizer)
+    except ValueError as error:
+        raise NercError(f"model.restore_case: not for {model.encoder}, {error}; set it to false") from error
 
 
 def word_tokenizer(source: str, said: str, **options: Any) -> PreTrainedTokenizerBase:
@@ -119,6 +126,8 @@ def build_tagger(
             loaded = auto_class.from_pretrained(
                 source, config=config, use_safetensors=True, dtype="float32", ignore_mismatched_sizes=True, **options
             )
+    if model.restore_case:
+        grow_embeddings(loaded, tokenizer)
     tagger = loaded if linear else _with_lstm(loaded, model, tags, tokenizer)
     if model.lora is None:
         return tagger

@@ -154,6 +154,11 @@ class ModelSection(Section):
         pattern=r"^[0-9a-f]{64}$",
         description="SHA-256 of the encoder's model.safetensors in lower-case hex; another file is refused.",
     )
+    restore_case: bool = Field(
+        default=False,
+        description="Show capitals to an uncased WordPiece encoder: its vocabulary gets entries for the capitalised "
+        "and the upper-case form of each sub-word, which begin as the lower-case one plus a direction that all share.",
+    )
     random_weights: bool = Field(
         default=False, description="Start from random weights and use only the encoder's configuration (for tests)."
     )
@@ -186,6 +191,8 @@ class ModelSection(Section):
     def _adapters_need_a_base(self) -> "ModelSection":
         if self.lora is not None and self.random_weights:
             raise refuse("lora", "adapters on random weights could never be loaded again; set model.lora to null")
+        if self.lora is not None and self.restore_case:
+            raise refuse("restore_case", "adapters need the encoder as it is; set it to false, or model.lora to null")
         return self
 
 

@@ -56,6 +56,11 @@ def step_size(arguments: TrainingArguments) -> int:
     return arguments.per_device_train_batch_size * arguments.gradient_accumulation_steps * arguments.world_size
 
 
+def steps_of(epochs: float, sentences: int, batch_size: int) -> int:
+    """Optimizer steps of so many epochs over so many sentences."""
+    return max(1, round(epochs * -(-sentences // batch_size)))
+
+
 def _share(batch_size: int, given: int | None, ranks: int) -> dict[str, int]:
     """Sentences at a time on a rank (``given`` or half a rank's share) and the steps over which they add up."""
     two_ways = batch_size % max(ranks, 2) == 0

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nerc_trainer.annotation.annotate import annotate_where_known
 from nerc_trainer.annotation.result import labels_to_train_on
 from nerc_trainer.corpus.load import load_corpus
 from nerc_trainer.ranks import main_first, on_main, prepare_environment, settle_cpu
@@ -59,6 +60,7 @@ def join_ranks(recipe: Recipe) -> TrainingArguments:
 
 def read_corpus(recipe: Recipe) -> Corpus:
     """The recipe's corpus with the LLM's labels for it; rank 0 reads it first, and the others find its caches."""
+    on_main(lambda: annotate_where_known(recipe))
     return main_first(lambda: load_corpus(recipe.data, labels_to_train_on(recipe)))
 
 

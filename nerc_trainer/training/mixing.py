@@ -18,12 +18,17 @@ if TYPE_CHECKING:
     from nerc_trainer.training.training_set import TrainingSet
 
 
+# More than the trainings that any mode makes of one tagger: the stages of different rounds lie so far apart.
+STAGES = 1_000
+
+
 @dataclass(frozen=True)
 class Mix:
     """A tagger to train, the labels to train it on, and the optimizer steps from the encoder to the end.
 
     ``confidence`` float [sentences] is how sure the LLM is of a sentence, None where it does not say. ``restart`` gives
-    the trainer the weights back that it began with.
+    the trainer the weights back that it began with. ``first_stage`` numbers the first training, so that no two of a
+    run draw the same random numbers.
     """
 
     trainer: NercTrainer
@@ -32,6 +37,7 @@ class Mix:
     steps: int
     restart: Callable[[], None]
     confidence: np.ndarray | None = None
+    first_stage: int = 0
 
     @property
     def llm(self) -> np.ndarray:
@@ -53,7 +59,7 @@ class Mix:
     ) -> None:
         """Train on sentences, in their order in the text."""
         dataset = PieceDataset(self.training_set.text, np.sort(sentences), tag_ids, weights)
-        self.trainer.train_steps(dataset, max(steps, 1), stage)
+        self.trainer.train_steps(dataset, max(steps, 1), self.first_stage + stage)
 
 
 def train_mixed(mix: Mix) -> dict[str, float]:
@@ -64,6 +70,20 @@ def train_mixed(mix: Mix) -> dict[str, float]:
     if not len(mix.llm) or not len(mix.expert):
         return concat(mix)
     return MODES[mix.section.mode](mix)
+
+
+def fine_tune(mix: Mix) -> None:
+    """A later round of active learning, from the weights of the one before: on both in the modes that make one heap of
+    them, and in the others on the expert's labels, which have the last word there."""
+    if makes_one_heap(mix.section):
+        train_mixed(mix)
+    else:
+        mix.train(mix.expert, mix.training_set.tag_ids(), mix.steps, stage=0)
+
+
+def makes_one_heap(section: MixingSection) -> bool:
+    """Whether a mode trains on the labels of both at once."""
+    return section.mode in ("concat", "weighted")
 
 
 def concat(mix: Mix) -> dict[str, float]:

@@ -51,6 +51,7 @@ def area(curve: Sequence[tuple[int, float]], low: float, high: float) -> float:
 
 def _run(folder: Path, strategy: str, seed: int, quick: bool) -> Curve:
     settings = [f"run.dir={folder}", f"run.seed={seed}", f"active.strategy={strategy}", "hub.mode=off"]
+    settings += ["annotation.endpoints=[]", "active.initial_epochs=20"]  # the expert's labels alone
     if quick:
         settings += ["active.max_iterations=2", "active.min_iterations=2", "active.initial_epochs=2"]
     launch = [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch", "--main_process_port", "0"]

@@ -193,6 +193,26 @@ def test_training_asks_for_the_labels_that_nobody_has_made(folder: Path, capsys:
     assert "label the corpus first with `nerc-trainer annotate`" in capsys.readouterr().err
 
 
+def test_training_labels_the_corpus_itself_where_every_reply_is_known(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with LlmServer(faults={"wrong_length": 0.2}, times=1, seed=1) as server:
+        recipe = write_recipe(folder, server.url, fallback_prompt="spans.yaml")
+        assert run("annotate", recipe, f"run.dir={folder / 'first'}") == 0
+    labels = (folder / "first" / "annotation" / "labels.jsonl").read_bytes()
+    # The server is gone now.
+    small = [f"run.dir={folder / 'run'}", "active.max_iterations=1", "active.min_iterations=1", "active.query_size=2"]
+    small += [f"annotation.known_replies={folder / 'first' / 'ledger.sqlite'}", "active.initial_epochs=1"]
+    assert run("active", recipe, *small) == 0
+    assert (folder / "run" / "annotation" / "labels.jsonl").read_bytes() == labels
+    history = (folder / "run" / "history.jsonl").read_text().splitlines()
+    assert json.loads(history[0])["llm_sentences"] > 0
+    capsys.readouterr()
+    other = [word.replace(str(folder / "run"), str(folder / "other")) for word in small]
+    assert run("active", recipe, *other, "annotation.prompt=" + str(folder / "numbered.yaml")) == 1
+    assert "label the corpus first with `nerc-trainer annotate`" in capsys.readouterr().err
+
+
 def test_a_sweep_measures_each_pair_once_and_its_winner_labels(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

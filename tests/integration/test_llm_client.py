@@ -21,6 +21,7 @@ import pytest
 from llm_calls import PRICE, LlmServer, ask_all, endpoint, question
 from llm_server import HUGE, LASTING, PASSING
 
+from nerc_trainer.annotation import client
 from nerc_trainer.annotation.client import Client, Endpoint, OverBudget, Unanswered, request_key
 from nerc_trainer.annotation.ledger import Ledger, Reply, Totals
 from nerc_trainer.annotation.money import Purse
@@ -214,6 +215,22 @@ def test_a_server_that_is_not_there_is_named(ledger: Path) -> None:
         assert "start the server" in outcome.reason
     assert events == [f"{url}: no connection; start the server, or correct base_url"]
     assert totals(ledger).perhaps_dollars == 0
+
+
+def test_a_server_that_never_answers_is_given_up_long_before_the_deadline(
+    ledger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "_SECONDS_TO_START", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
+    started = time.monotonic()
+    outcomes = ask_all([endpoint(url)], [question(number) for number in range(100)], ledger, deadline=600)
+    assert time.monotonic() - started < 60
+    for outcome in outcomes:
+        assert isinstance(outcome, Unanswered)
+        assert outcome.hopeless
+        assert f"{url}: no connection; start the server, or correct base_url" in outcome.reason
+        assert "it needs the model m" in outcome.reason
 
 
 def test_a_server_that_starts_late_is_waited_for(ledger: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nerc_trainer.annotation.leaderboard import show_leaderboard
 from nerc_trainer.annotation.pareto import pareto_front
 from nerc_trainer.annotation.sample import stratified_sample
 from nerc_trainer.annotation.votes import put_to_vote
@@ -116,3 +117,15 @@ def test_p_values_are_as_frequent_as_they_say() -> None:
         first, second = np.stack([found, np.full_like(found, 2), np.full_like(found, 2)], axis=-1)
         low += f1_difference(first, second, generator).p < 0.05
     assert 2 <= low <= 24
+
+
+def test_a_leaderboard_in_80_columns_still_names_prompt_and_model(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    cell = {"prompt_name": "text_spans_1", "model": "qwen2.5-coder:1.5b", "f1": 0.54, "f1_low": 0.4537, "f1_high": 0.62}
+    cell |= {"coverage": 0.97, "rejected": 13, "output_tokens": 4300, "sentences": 100, "seconds": 1364.0}
+    show_leaderboard([{**cell, "dollars": 1.5, "dollars_per_1000": 12.3456}])
+    printed = capsys.readouterr().out
+    for figure in ("text_spans_1", "qwen2.5-coder:1.5b", "0.540*", "0.45-0.62", "97%", "13", "43", "12.3456", "13.64"):
+        assert figure in printed

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nerc_trainer.errors import NercError
-from nerc_trainer.experiments.cell import draw_expert, steps_of
+from nerc_trainer.experiments.cell import draw_expert
 from nerc_trainer.experiments.threshold import equal_without_llm, explain, make_folds
 from nerc_trainer.experiments.train import branch_of
+from nerc_trainer.training.arguments import steps_of
 
 FIRST_EQUAL = st.lists(st.integers(0, 30), min_size=5, max_size=60).map(
     lambda words: np.array([words.index(word) for word in words])
