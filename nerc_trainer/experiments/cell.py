@@ -17,6 +17,7 @@ from nerc_trainer.corpus.labels import tags_to_spans
 from nerc_trainer.evaluation.intervals import entity_counts
 from nerc_trainer.evaluation.metrics import entity_scores
 from nerc_trainer.training.mixing import Mix, train_mixed
+from nerc_trainer.training.training_set import UNLABELLED, first_of_equals
 
 if TYPE_CHECKING:
     from nerc_trainer.corpus.load import Corpus
@@ -31,7 +32,7 @@ Labels = Literal["truth", "llm", "expert", "mixed"]
 class Cell:
     """One training.
 
-    sentences  int64  indices of the train sentences whose labels may be used
+    sentences  int64  indices of the train sentences whose labels may be used; the text of the others may be
     expert     int64  those of them that the expert labels
     held_out   int64  train sentences to measure on; None for dev and test
     """
@@ -103,8 +104,8 @@ def run_cell(bench: Workbench, cell: Cell) -> dict[str, Any]:
 
 def label_sentences(bench: Workbench, cell: Cell) -> TrainingSet:
     """Who labels which sentence: the training set of a cell."""
-    train, allowed = bench.corpus.train, np.zeros(len(bench.corpus.train), dtype=bool)
-    allowed[cell.sentences] = True
+    train, may_use = bench.corpus.train, np.zeros(len(bench.corpus.train), dtype=bool)
+    may_use[cell.sentences] = True
     llm_tags = bench.llm_tags() if cell.labels in ("llm", "mixed") else None
     # Equal words may have several truths; the expert is asked once for all of them.
     training_set = bench.training_set(llm_tags, one_label_for_equals=cell.labels != "truth")
@@ -112,7 +113,12 @@ def label_sentences(bench: Workbench, cell: Cell) -> TrainingSet:
         ids, oracle = train["id"], TruthOracle(train["id"], train["ner_tags"])
         asked = cell.sentences if cell.labels == "truth" else cell.expert
         training_set.add_expert(oracle.label([ids[index] for index in asked]))
-    training_set.leave_out(np.flatnonzero(~allowed))
+    # Others take part as text that nobody has labelled, unless it is what the tagger is measured on.
+    left_out = ~may_use & (training_set.source != UNLABELLED)
+    if cell.held_out is not None:
+        first_equal = first_of_equals(train["tokens"])
+        left_out |= np.isin(first_equal, first_equal[cell.held_out])
+    training_set.leave_out(np.flatnonzero(left_out))
     return training_set
 
 

@@ -83,6 +83,9 @@ class MixingSection(Section):
         description="Probability from which the tagger's label stands against the LLM's (self_train).",
     )
     rounds: int = Field(default=1, ge=1, description="How often the LLM's labels are corrected (self_train).")
+    unlabelled: bool = Field(
+        default=True, description="Whether train sentences that nobody has labelled take part (self_train)."
+    )
 
 
 class CompareSection(Section):

@@ -10,7 +10,7 @@ import numpy as np
 
 from nerc_trainer.corpus.batches import IGNORED
 from nerc_trainer.corpus.encode import PieceDataset
-from nerc_trainer.training.training_set import EXPERT, LLM
+from nerc_trainer.training.training_set import EXPERT, LLM, UNLABELLED
 
 if TYPE_CHECKING:
     from nerc_trainer.recipe.sections import MixingSection
@@ -48,6 +48,11 @@ class Mix:
     def expert(self) -> np.ndarray:
         """Indices of the sentences that the expert labelled."""
         return self.training_set.labelled_by(EXPERT)
+
+    @property
+    def unlabelled(self) -> np.ndarray:
+        """Indices of the sentences that nobody has labelled."""
+        return self.training_set.labelled_by(UNLABELLED)
 
     def train(
         self,
@@ -140,25 +145,33 @@ def small_loss(mix: Mix) -> dict[str, float]:
 
 
 def self_train(mix: Mix) -> dict[str, float]:
-    """A tagger trained on both corrects the LLM's labels, and another learns from what they agree on.
+    """A tagger trained on both corrects the LLM's labels and labels what nobody has; another learns from that.
 
     Where tagger and LLM agree on a word the label stands; where the tagger is surer than ``mixing.sure`` its own does;
     other words do not count. Then the tagger begins anew (self-training after Yarowsky 1995, with the agreement of two
-    labellers after Blum and Mitchell 1998), ``mixing.rounds`` times.
+    labellers after Blum and Mitchell 1998; a teacher for distant labels as in Liang et al. 2020, BOND),
+    ``mixing.rounds`` times. With ``mixing.unlabelled`` the sentences that nobody has labelled take part.
     """
-    given = mix.training_set.tag_ids()
-    places = mix.training_set.words_of(mix.llm)
-    tag_ids, figures = given, {}
-    _in_two_steps(mix, mix.llm, tag_ids, stage=0)
-    for number in range(mix.section.rounds):
-        told = mix.trainer.predict_words(PieceDataset(mix.training_set.text, mix.llm))
+    training_set, section = mix.training_set, mix.section
+    given = training_set.tag_ids()
+    taught = np.sort(np.concatenate([mix.llm, mix.unlabelled])) if section.unlabelled else mix.llm
+    places = training_set.words_of(taught)
+    by_llm = given[places] != IGNORED
+    figures: dict[str, float] = {}
+    _in_two_steps(mix, mix.llm, given, stage=0)
+    for number in range(section.rounds):
+        told = mix.trainer.predict_words(PieceDataset(training_set.text, taught))
         agreed = told.tags == given[places]
-        sure = told.probability >= mix.section.sure
+        sure = told.probability >= section.sure
         tag_ids = given.copy()
         tag_ids[places] = np.where(agreed | sure, told.tags, IGNORED)
-        figures = {"agreed_share": float(agreed.mean()), "corrected_share": float((sure & ~agreed).mean())}
+        figures = {
+            "agreed_share": float(agreed[by_llm].mean()),
+            "corrected_share": float((sure & ~agreed)[by_llm].mean()),
+            "unlabelled_sentences": float(len(taught) - len(mix.llm)),
+        }
         mix.restart()
-        _in_two_steps(mix, mix.llm, tag_ids, stage=2 * (number + 1))
+        _in_two_steps(mix, taught, tag_ids, stage=2 * (number + 1))
     return figures
 
 

@@ -14,11 +14,11 @@ from nerc_trainer.corpus.encode import EncodedText, PieceDataset
 from nerc_trainer.corpus.labels import LabelSet, tags_to_spans
 from nerc_trainer.errors import NercError
 
-UNLABELLED, LLM, EXPERT = 0, 1, 2
+UNLABELLED, LLM, EXPERT, LEFT_OUT = 0, 1, 2, 3
 
 
 class TrainingSet:
-    """Every sentence of the training corpus once, unlabelled or with the labels of the LLM or of the expert.
+    """Every sentence of the training corpus once: unlabelled, with the labels of the LLM or of the expert, or left out.
 
     The pool is what the expert has not labelled, and of sentences with the same words only the first: the expert is
     asked once, and the answer holds for all of them. It replaces the LLM's labels and is final.
@@ -70,8 +70,8 @@ class TrainingSet:
                 self._set(equal, answer.ner_tags, EXPERT)
 
     def leave_out(self, sentences: np.ndarray) -> None:
-        """Take the labels of these sentences out of training; who was asked for them does not change."""
-        self.source[sentences] = UNLABELLED
+        """Take these sentences out of training, as text too; who was asked for them does not change."""
+        self.source[sentences] = LEFT_OUT
         self._tag_ids[self.words_of(sentences)] = IGNORED
 
     def _set(self, index: int, tags: list[str], source: int) -> None:
@@ -83,14 +83,14 @@ class TrainingSet:
 
     def pool(self) -> np.ndarray:
         """Indices of the sentences that the expert could still be asked for."""
-        return np.flatnonzero((self.source != EXPERT) & (self._first_equal == np.arange(len(self.ids))))
+        return np.flatnonzero(np.isin(self.source, (UNLABELLED, LLM)) & (self._first_equal == np.arange(len(self.ids))))
 
     def labelled(self) -> PieceDataset:
         """What the tagger trains on: every labelled sentence once."""
-        return PieceDataset(self.text, np.flatnonzero(self.source != UNLABELLED), self._tag_ids)
+        return PieceDataset(self.text, np.flatnonzero(np.isin(self.source, (LLM, EXPERT))), self._tag_ids)
 
     def labelled_by(self, source: int) -> np.ndarray:
-        """Indices of the sentences whose labels are the LLM's or the expert's."""
+        """Indices of the sentences whose labels are the LLM's or the expert's, or that nobody has labelled."""
         return np.flatnonzero(self.source == source)
 
     def tag_ids(self) -> np.ndarray:

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from nerc_trainer.corpus.conll import read_conll
+
 ROOT = Path(__file__).parents[2]
 CPU_2 = ROOT / "recipes" / "accelerate" / "cpu-2.yaml"
 
@@ -40,8 +42,11 @@ def run(
     )
 
 
-def small_recipe(folder: Path, **overrides: Any) -> list[str]:
-    """The words of `active` for the tiny recipe on a part of the sample corpus, with its run in ``folder``."""
+def small_recipe(folder: Path, with_llm: bool = False, **overrides: Any) -> list[str]:
+    """The words of `active` for the tiny recipe on a part of the sample corpus, with its run in ``folder``.
+
+    ``with_llm``: every second train sentence has its true labels as if by an LLM.
+    """
     corpus = folder.parent / "corpus"
     if not corpus.exists():
         corpus.mkdir()
@@ -51,6 +56,12 @@ def small_recipe(folder: Path, **overrides: Any) -> list[str]:
             (corpus / f"{split}.conll").write_text(part, encoding="utf-8")
     settings = {f"data.{split}": corpus / f"{split}.conll" for split in ("train", "dev", "test")}
     settings |= {"run.dir": folder, **overrides}
+    if with_llm:
+        sentences = read_conll(corpus / "train.conll")
+        pairs = list(zip(sentences.tokens, sentences.ner_tags, strict=True))[::2]
+        rows = [json.dumps({"tokens": tokens, "llm_tags": tags}) + "\n" for tokens, tags in pairs]
+        settings["annotation.labels"] = corpus / "llm.jsonl"
+        settings["annotation.labels"].write_text("".join(rows), encoding="utf-8")
     return ["active", str(ROOT / "recipes" / "tiny.yaml"), *(f"{key}={value}" for key, value in settings.items())]
 
 

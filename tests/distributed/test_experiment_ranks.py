@@ -14,19 +14,13 @@ import psutil
 import pytest
 from launcher import ROOT, environment, run, small_recipe
 
-from nerc_trainer.corpus.conll import read_conll
-
 MIXED = ["model.head=bilstm", "mixing.mode=self_train", "train.epochs=1", "training.learning_rate=0.005"]
 
 
 def words(folder: Path, verb: str, **overrides: Any) -> list[str]:
     """The words of a verb for the tiny recipe, every second train sentence with its true labels as if by an LLM."""
-    _, recipe, *settings = small_recipe(folder, **overrides)
-    labels = folder.parent / "llm.jsonl"
-    sentences = read_conll(folder.parent / "corpus" / "train.conll")
-    pairs = list(zip(sentences.tokens, sentences.ner_tags, strict=True))[::2]
-    labels.write_text("".join(json.dumps({"tokens": tokens, "llm_tags": tags}) + "\n" for tokens, tags in pairs))
-    return ["-m", "nerc_trainer", verb, recipe, *settings, f"annotation.labels={labels}"]
+    _, recipe, *settings = small_recipe(folder, with_llm=True, **overrides)
+    return ["-m", "nerc_trainer", verb, recipe, *settings]
 
 
 def test_a_tagger_trained_on_two_ranks_is_the_one_trained_on_one(tmp_path: Path) -> None:

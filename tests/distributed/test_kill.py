@@ -65,7 +65,7 @@ PUSHES = (
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict:
     folder = tmp_path_factory.mktemp("undisturbed")
-    words = small_recipe(folder / "run", **{"hub.mode": "offline"})
+    words = small_recipe(folder / "run", with_llm=True, **{"hub.mode": "offline"})
     done = run(1, ["-m", "nerc_trainer", *words], home=folder / "home")
     assert done.returncode == 0, done.stderr
     found = outcome(folder / "run") | {"staged": staged(folder / "home")}
@@ -78,7 +78,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict:
 def test_a_run_killed_at_every_phase_ends_like_an_undisturbed_one(
     ranks: int, points: tuple[str, ...], undisturbed: dict, tmp_path: Path
 ) -> None:
-    words = small_recipe(tmp_path / "run", **{"hub.mode": "offline"})
+    words = small_recipe(tmp_path / "run", with_llm=True, **{"hub.mode": "offline"})
     for point in points:
         died = run(ranks, [KILLED_RUN, point, *words], home=tmp_path / "home")
         expected = -signal.SIGKILL if ranks == 1 else 1
@@ -96,7 +96,8 @@ def test_a_run_killed_at_every_phase_ends_like_an_undisturbed_one(
 def test_a_push_killed_at_every_step_leaves_one_commit_a_branch(undisturbed: dict, tmp_path: Path) -> None:
     repo = "me/tagger"
     with HubServer() as server:
-        words = small_recipe(tmp_path / "run", **{"hub.mode": "online", "hub.repo": repo, "hub.endpoint": server.url})
+        settings = {"hub.mode": "online", "hub.repo": repo, "hub.endpoint": server.url}
+        words = small_recipe(tmp_path / "run", with_llm=True, **settings)
         for point in PUSHES:
             died = run(1, [KILLED_RUN, point, *words], home=tmp_path / "home", hub=server.url)
             assert died.returncode == -signal.SIGKILL, f"{point} was not reached:\n{died.stdout}\n{died.stderr}"

@@ -43,11 +43,12 @@ def test_the_loss_of_stock_heads_does_hang_on_it(whole: dict[str, float], tmp_pa
     assert step(2, 2, 2, "stock", tmp_path)["norm"] > 1.5 * whole["norm"]
 
 
-def test_a_run_on_two_ranks_is_the_run_on_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("with_llm", [False, True])
+def test_a_run_on_two_ranks_is_the_run_on_one(with_llm: bool, tmp_path: Path) -> None:
     outcomes = []
     for ranks in (1, 2):
         folder = tmp_path / f"run-{ranks}"
-        done = run(ranks, ["-m", "nerc_trainer", *small_recipe(folder)], home=tmp_path / "home")
+        done = run(ranks, ["-m", "nerc_trainer", *small_recipe(folder, with_llm)], home=tmp_path / "home")
         assert done.returncode == 0, done.stderr
         assert f"{ranks} process(es) on cpu" in done.stdout
         outcomes.append(outcome(folder))

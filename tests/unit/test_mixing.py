@@ -122,8 +122,12 @@ def test_self_training_keeps_what_is_agreed_and_corrects_where_it_is_sure(
     said[1], said[3], said[4] = 0, 1, 0  # disagrees three times,
     probability = np.array([0.6, 0.95, 0.6, 0.7, 0.99, 0.6, 0.6], dtype=np.float32)  # twice for sure
     recorder = Recorder([WordPredictions(np.array(said), probability, None)])
-    figures = train_mixed(mix(training_set, recorder, mode="self_train", sure=0.9))
-    assert figures == {"agreed_share": pytest.approx(4 / 7), "corrected_share": pytest.approx(2 / 7)}
+    figures = train_mixed(mix(training_set, recorder, mode="self_train", sure=0.9, unlabelled=False))
+    assert figures == {
+        "agreed_share": pytest.approx(4 / 7),
+        "corrected_share": pytest.approx(2 / 7),
+        "unlabelled_sentences": 0,
+    }
     assert [one.get("sentences", "restart") for one in recorder.trained] == [
         *([0, 2, 5], [1, 4]),
         "restart",
@@ -131,6 +135,17 @@ def test_self_training_keeps_what_is_agreed_and_corrects_where_it_is_sure(
     ]
     assert recorder.trained[3]["labels"] == [[given[0], 0], [given[2], IGNORED, 0], given[5:]]
     assert len({one["stage"] for one in recorder.trained if "stage" in one}) == 4
+
+
+def test_self_training_labels_what_nobody_has_where_it_is_sure(training_set: TrainingSet) -> None:
+    # Words of 0, 2, 3 and 5: two, three, two and two; 3 has no label.
+    said = np.array([0, 3, 0, 0, 1, 1, 2, 1, 0])
+    probability = np.array([0.6, 0.6, 0.6, 0.6, 0.6, 0.95, 0.6, 0.6, 0.6], dtype=np.float32)
+    recorder = Recorder([WordPredictions(said, probability, None)])
+    figures = train_mixed(mix(training_set, recorder, mode="self_train", sure=0.9))
+    assert (figures["agreed_share"], figures["unlabelled_sentences"]) == (1, 1)
+    assert [one.get("sentences") for one in recorder.trained] == [[0, 2, 5], [1, 4], None, [0, 2, 3, 5], [1, 4]]
+    assert recorder.trained[3]["labels"][2] == [1, IGNORED]
 
 
 @pytest.mark.parametrize("mode", MODES)
