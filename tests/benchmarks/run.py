@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-NAMES = ("scoring", "training", "rounds", "annotate")
+NAMES = ("scoring", "training", "rounds", "annotate", "start-up", "mixing")
 
 
 def main() -> None:
@@ -27,7 +27,7 @@ def main() -> None:
     options = parser.parse_args()
     figures = {}
     for name in [options.only] if options.only else NAMES:
-        figures[name] = importlib.import_module(f"measure_{name}").measure(options.quick)
+        figures[name] = importlib.import_module(f"measure_{name.replace('-', '_')}").measure(options.quick)
         for figure, value in figures[name].items():
             print(f"{name}: {figure} = {value}", flush=True)
         options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
