@@ -1,29 +1,145 @@
-"""What scoring a pool of the size of CoNLL-2003's train adds to the resident memory of the model."""
+"""Scoring a pool by mean token entropy: beside the stock Trainer, beside the bare encoder, and in memory.
+
+The sides take turns in one process on the same sentences and threads; every ratio is a median over turns. The bare
+limit is the tagger's forward pass over the same sub-words in batches of equal lengths that lie ready on the device.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 ROOT = Path(__file__).parents[2]
 POOL = 14_041
 
 
 def measure(quick: bool) -> dict[str, Any]:
-    """Sentences a second, and megabytes that scoring adds at its peak, in a fresh process."""
-    count = 1_000 if quick else POOL
-    done = subprocess.run([sys.executable, __file__, str(count)], capture_output=True, text=True, check=True, cwd=ROOT)
+    """Speeds, their ratios in float32 and bfloat16, agreement of the two, and megabytes that a pool adds."""
+    figures = _child("speed", 300 if quick else 2_000, 2 if quick else 5)
+    return figures | _child("memory", 1_000 if quick else POOL, 1)
+
+
+def _child(what: str, count: int, turns: int) -> dict[str, Any]:
+    words = [sys.executable, __file__, what, str(count), str(turns)]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{what} failed:\n{done.stderr}")
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def _score(count: int) -> dict[str, Any]:
-    import tempfile
-    import time
-
+def _speed(count: int, turns: int) -> dict[str, Any]:
     import numpy as np
+    import torch
+    from sentences import labelled_sentences
+    from stock import aligned, mean_entropies, stock_trainer
+    from transformers import TrainingArguments
+
+    from nerc_trainer.corpus.batches import collate, length_batches
+    from nerc_trainer.corpus.encode import PieceDataset, encode_words
+    from nerc_trainer.corpus.labels import LabelSet
+    from nerc_trainer.modeling.build import build_tagger, load_tokenizer, quiet_transformers
+    from nerc_trainer.ranks import settle_cpu
+    from nerc_trainer.recipe.load import load_recipe
+    from nerc_trainer.training.arguments import token_budget
+    from nerc_trainer.training.trainer import NercTrainer
+
+    quiet_transformers()
+    settle_cpu(threads=os.cpu_count() or 1)
+    recipe = load_recipe(ROOT / "recipes" / "quickstart.yaml")
+    tokenizer = load_tokenizer(recipe.model)
+    tokens, tags = labelled_sentences(count)
+    labels = LabelSet.from_types({tag[2:] for row in tags for tag in row if tag != "O"})
+    text = encode_words(tokens, tokenizer, 512)
+    pool = PieceDataset(text, np.arange(count))
+    rows = aligned(tokens, [labels.encode(row) for row in tags], tokenizer)
+    sides: dict[str, Callable[[], np.ndarray]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for precision in ("float32", "bf16"):
+            bf16 = precision == "bf16"
+            model = build_tagger(recipe.model, labels, 13, tokenizer).eval()
+            arguments = TrainingArguments(
+                output_dir=folder,
+                use_cpu=True,
+                report_to="none",
+                disable_tqdm=True,
+                bf16=bf16,
+                remove_unused_columns=False,
+            )
+            ours = NercTrainer(
+                model, arguments, labels, batch_size=16, token_budget=token_budget(recipe.active, arguments)
+            )
+            stock = stock_trainer(
+                model, tokenizer, folder, rows, use_cpu=True, per_device_eval_batch_size=64, bf16=bf16
+            )
+            batches = [
+                collate([pool[index] for index in batch], text.pad_id)
+                for batch in length_batches(pool.lengths, ours.token_budget)
+            ]
+
+            def limit(model: Any = model, batches: Any = batches, bf16: bool = bf16) -> np.ndarray:
+                with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
+                    for batch in batches:
+                        model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"])
+                return np.zeros(0)
+
+            def by_stock(stock: Any = stock) -> np.ndarray:
+                answer = stock.predict(stock.train_dataset)
+                return mean_entropies(answer.predictions, answer.label_ids)
+
+            sides[f"ours {precision}"] = lambda ours=ours: ours.uncertainty(pool)
+            sides[f"limit {precision}"] = limit
+            if not bf16:  # what people run who say nothing of precision
+                sides["stock float32"] = by_stock
+        seconds: dict[str, list[float]] = {name: [] for name in sides}
+        scores: dict[str, np.ndarray] = {}
+        for turn in range(turns + 1):
+            for name, side in sides.items():
+                started = time.perf_counter()
+                scores[name] = side()
+                if turn:  # the first turn sets up buffers
+                    seconds[name].append(time.perf_counter() - started)
+    top = min(100, count // 10)
+
+    def ratio(name: str, other: str) -> float:
+        return round(median(b / a for a, b in zip(seconds[name], seconds[other], strict=True)), 3)
+
+    def overlap(name: str) -> float:
+        first, second = (set(np.argsort(-scores[one])[:top].tolist()) for one in (name, "ours float32"))
+        return len(first & second) / top
+
+    sub_words = int(pool.lengths.sum())
+    padded = sum(batch["input_ids"].numel() for batch in batches)
+    return {
+        "vs_stock": ratio("ours float32", "stock float32"),
+        "vs_limit": ratio("ours float32", "limit float32"),
+        "bf16_vs_stock": ratio("ours bf16", "stock float32"),
+        "bf16_vs_limit": ratio("ours bf16", "limit bf16"),
+        "bf16_top_overlap": overlap("ours bf16"),
+        "stock_top_overlap": overlap("stock float32"),
+        "threads": torch.get_num_threads(),
+        "sentences": count,
+        "padding_share": round(1 - sub_words / padded, 4),
+        **{
+            f"{name.replace(' ', '_')}_sentences_a_second": round(count / median(taken), 1)
+            for name, taken in seconds.items()
+        },
+        "float32_sub_words_a_second": round(sub_words / median(seconds["ours float32"])),
+    }
+
+
+def _memory(count: int) -> dict[str, Any]:
+    import numpy as np
+    from sentences import labelled_sentences
     from transformers import TrainingArguments
 
     from nerc_trainer.corpus.encode import PieceDataset, encode_words
@@ -35,14 +151,10 @@ def _score(count: int) -> dict[str, Any]:
     from nerc_trainer.training.trainer import NercTrainer
 
     settle_cpu(threads=1)
-    sys.path.insert(0, str(ROOT / "recipes" / "sample"))
-    from make_corpus import generate
-
     recipe = load_recipe(ROOT / "recipes" / "quickstart.yaml")
     labels = LabelSet.from_types(["LOC", "MISC", "ORG", "PER"])
     model = build_tagger(recipe.model, labels, 13, load_tokenizer(recipe.model))
-    sentences = [list(sentence.tokens) for sentence in generate("train", count, 13)]
-    text = encode_words(sentences, load_tokenizer(recipe.model), 256)
+    text = encode_words(labelled_sentences(count)[0], load_tokenizer(recipe.model), 256)
     pool = PieceDataset(text, np.arange(count))
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(output_dir=folder, use_cpu=True, report_to="none", disable_tqdm=True)
@@ -52,14 +164,11 @@ def _score(count: int) -> dict[str, Any]:
         sum(float(weights.sum()) for weights in model.parameters())  # they are read from disk when first touched
         before = _resident("VmRSS")
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak starts again from here
-        started = time.perf_counter()
         trainer.uncertainty(pool)
-        seconds = time.perf_counter() - started
     return {
-        "sentences": count,
+        "memory_sentences": count,
         "added_mb": round(_resident("VmHWM") - before, 1),
         "model_mb": round(sum(p.numel() * p.element_size() for p in model.parameters()) / 2**20, 1),
-        "sentences_per_second": round(count / seconds, 1),
     }
 
 
@@ -70,4 +179,5 @@ def _resident(field: str) -> float:
 
 
 if __name__ == "__main__":
-    print(json.dumps(_score(int(sys.argv[1]))))
+    said = _speed(int(sys.argv[2]), int(sys.argv[3])) if sys.argv[1] == "speed" else _memory(int(sys.argv[2]))
+    print(json.dumps(said))

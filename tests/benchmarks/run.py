@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures what the project promises, and prints and writes the figures.
 
-    python tests/benchmarks/run.py [--only NAME] [--quick] --json FILE
+    python tests/benchmarks/run.py [--only NAME] [--quick] [--corpus FILE] --json FILE
 
 FILE gets {NAME: {figure: value}}. --quick takes smaller inputs and one seed: it shows that a benchmark runs, no more.
 """
@@ -11,10 +11,13 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import os
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+from sentences import CORPUS
 
 NAMES = ("scoring", "training", "rounds", "annotate", "start-up", "mixing")
 
@@ -24,7 +27,10 @@ def main() -> None:
     parser.add_argument("--only", choices=NAMES, help="one benchmark instead of all")
     parser.add_argument("--quick", action="store_true", help="smaller inputs, one seed")
     parser.add_argument("--json", type=Path, required=True, help="file to write the figures to")
+    parser.add_argument("--corpus", type=Path, help="CoNLL columns to measure speed on instead of sample sentences")
     options = parser.parse_args()
+    if options.corpus:
+        os.environ[CORPUS] = str(options.corpus.resolve())
     figures = {}
     for name in [options.only] if options.only else NAMES:
         figures[name] = importlib.import_module(f"measure_{name.replace('-', '_')}").measure(options.quick)
