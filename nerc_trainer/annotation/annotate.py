@@ -18,13 +18,14 @@ import numpy as np
 
 from nerc_trainer.annotation.answering import Answers, ask_all, read_all, with_fallback
 from nerc_trainer.annotation.batch import BatchRun, refuse_open_batches, spent_or_reserved
+from nerc_trainer.annotation.choice import choose, labels_digest
 from nerc_trainer.annotation.client import Client
 from nerc_trainer.annotation.dataset import push_dataset, save_dataset
-from nerc_trainer.annotation.money import Purse
-from nerc_trainer.annotation.plan import make_plan, show_plan
+from nerc_trainer.annotation.money import Purse, dollars
+from nerc_trainer.annotation.plan import Plan, make_plan, show_plan
 from nerc_trainer.annotation.progress import LiveLine
-from nerc_trainer.annotation.result import annotation_folder, labels_file
-from nerc_trainer.annotation.stage import Stage, endpoints_for, ledger_file, open_ledger, sweep_folder
+from nerc_trainer.annotation.result import annotation_folder, labels_file, made_with
+from nerc_trainer.annotation.stage import Stage, endpoints_for, ledger_file, open_ledger
 from nerc_trainer.corpus.labels import tags_to_spans
 from nerc_trainer.corpus.load import load_corpus
 from nerc_trainer.errors import NercError
@@ -38,15 +39,6 @@ if TYPE_CHECKING:
     from nerc_trainer.annotation.request import Endpoint
     from nerc_trainer.corpus.load import Corpus
     from nerc_trainer.recipe.sections import Recipe
-
-
-@dataclass(frozen=True)
-class Choice:
-    """The prompt and the model that label."""
-
-    prompt: str
-    model: str
-    fallback: str | None
 
 
 @dataclass(frozen=True)
@@ -78,55 +70,75 @@ def annotate_corpus(recipe: Recipe, only_plan: bool) -> None:
         )
         show_plan(plan)
         if only_plan:
+            _plan_second_tries(work, plan)
             return
         # What is missing comes first: the known replies of a large corpus take minutes to read.
         missing = set(plan.incomplete)
         order = [*plan.incomplete, *(index for index in range(len(work.sentences)) if index not in missing)]
         answers = _ask(recipe, work, [work.sentences[index] for index in order])
         labelled = [one for _, one in sorted(zip(order, answers.labelled, strict=True), key=itemgetter(0)) if one]
-        folder = _write(recipe, work, labelled)
+        folder = _write(recipe, work, labelled, answers)
     if left := len(work.sentences) - len(labelled):
-        raise NercError(_why_left(left, answers, recipe))
+        raise NercError(_why_left(f"{left:,} sentences are not labelled", answers, recipe))
+    if left := answers.second_tries_left:
+        raise NercError(_why_left(f"{left:,} rejected sentences wait for their second try", answers, recipe))
     if repo := recipe.annotation.repo:
         print(f"pushed to {repo}: commit {push_dataset(folder, repo, recipe)}")
+
+
+def _plan_second_tries(work: _Work, plan: Plan) -> None:
+    """Print what second tries will cost: of the known replies that can't be read, and at most of those to come."""
+    if work.fallback is None:
+        return
+    missing = set(plan.incomplete)
+    known = [sentence for index, sentence in enumerate(work.sentences) if index not in missing]
+    read = read_all(work.labeller, known, work.endpoints, work.ledger, lambda key: "not asked yet")
+    rejected = [one.sentence for one in read.labelled if one is not None and one.is_rejected]
+    print("second tries, for replies that could not be read:")
+    show_plan(make_plan(work.fallback, rejected, work.endpoints, work.ledger))
+    if missing:
+        print("second tries, if no reply to come could be read:")
+        show_plan(make_plan(work.fallback, [work.sentences[index] for index in missing], work.endpoints, work.ledger))
 
 
 def annotate_where_known(recipe: Recipe) -> None:
     """Label the training sentences where that asks nobody anything: every answer that it takes is in a ledger.
 
-    Else nothing is written, and `labels_to_train_on` says what to do. Labels that are there already stay.
+    Else nothing is written, and `labels_to_train_on` says what to do. Labels that are there already stay, unless other
+    settings have made them.
     """
     section = recipe.annotation
-    if section.labels is not None or not section.endpoints or labels_file(recipe).is_file():
+    if section.labels is not None or not section.endpoints or made_with(recipe) == labels_digest(recipe):
         return
     if section.known_replies is None and not ledger_file(recipe).is_file():
         return
-    with _set_up(recipe) as work:
+    with _set_up(recipe, asking=False) as work:
 
         async def look_up(asked: Labeller, about: Sequence[Sentence]) -> Answers:
             return read_all(asked, about, work.endpoints, work.ledger, lambda key: "not asked yet")
 
         answers = asyncio.run(with_fallback(work.labeller, work.fallback, work.sentences, look_up))
         if not answers.unanswered:
-            _write(recipe, work, [one for one in answers.labelled if one])
+            _write(recipe, work, [one for one in answers.labelled if one], answers)
 
 
 @contextmanager
-def _set_up(recipe: Recipe) -> Iterator[_Work]:
-    choice = _choose(recipe)
+def _set_up(recipe: Recipe, asking: bool = True) -> Iterator[_Work]:
+    """The work that a recipe describes; without ``asking`` no key and no price is needed."""
+    choice = choose(recipe)
     corpus = load_corpus(recipe.data)
     stage = Stage(recipe, corpus)
     sentences = stage.sentences(corpus.train, _chosen_sentences(recipe, len(corpus.train)))
     labeller = stage.labeller(choice.prompt, choice.model)
     fallback = stage.labeller(choice.fallback, choice.model) if choice.fallback else None
-    endpoints = endpoints_for(recipe, choice.model)
+    endpoints = endpoints_for(recipe, choice.model, asking)
     with open_ledger(recipe) as ledger:
         yield _Work(corpus, stage, sentences, labeller, fallback, endpoints, ledger)
 
 
-def _write(recipe: Recipe, work: _Work, labelled: Sequence[Labelled]) -> Path:
+def _write(recipe: Recipe, work: _Work, labelled: Sequence[Labelled], answers: Answers) -> Path:
     """Write labels and figures, show them, and return the folder of the data set."""
-    figures = _figures(recipe, work, labelled)
+    figures = _figures(recipe, work, labelled, answers)
     rows = [one.as_row() for one in labelled]
     write_json(annotation_folder(recipe) / "annotation.json", figures)
     dataset_folder = annotation_folder(recipe) / "dataset"
@@ -135,31 +147,6 @@ def _write(recipe: Recipe, work: _Work, labelled: Sequence[Labelled]) -> Path:
     show_figures(figures)
     print(f"the labels are in {labels_file(recipe)}, and as a data set in {dataset_folder}")
     return dataset_folder
-
-
-def _choose(recipe: Recipe) -> Choice:
-    """What the recipe says, and where it leaves it open what the sweep has found best.
-
-    Where the sweep's winner is the prompt that the recipe means for a second try, that is the best in another format.
-    """
-    section = recipe.annotation
-    if section.prompt and section.model:
-        return Choice(section.prompt, section.model, section.fallback_prompt)
-    path = sweep_folder(recipe) / "winner.json"
-    try:
-        winner = json.loads(path.read_text(encoding="utf-8"))
-        prompt, fallback = section.prompt or winner["prompt"], section.fallback_prompt
-        if fallback is not None and fallback == prompt:
-            fallback = winner["other_format"]
-        return Choice(prompt, section.model or winner["model"], fallback)
-    except FileNotFoundError:
-        key = "model" if section.model is None else "prompt"
-        raise NercError(
-            f"annotation.{key}: not given, and no sweep has chosen one ({path} is missing); give it, or run "
-            "`nerc-trainer sweep` first"
-        ) from None
-    except (ValueError, KeyError) as error:
-        raise NercError(f"{path}: damaged ({error}); run `nerc-trainer sweep` again") from error
 
 
 def _chosen_sentences(recipe: Recipe, available: int) -> list[int]:
@@ -196,13 +183,13 @@ def _tell(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _why_left(left: int, answers: Answers, recipe: Recipe) -> str:
+def _why_left(what: str, answers: Answers, recipe: Recipe) -> str:
     if answers.out_of_money:
         return (
-            f"annotation.limit_dollars = {recipe.annotation.limit_dollars}: reached, and {left:,} sentences are not "
-            "labelled; raise it, and the same command asks for them alone"
+            f"annotation.limit_dollars = {recipe.annotation.limit_dollars}: reached, and {what}; raise it, and the "
+            "same command asks for them alone"
         )
-    return f"{left:,} sentences are not labelled: {answers.reasons()}; the same command asks for them alone"
+    return f"{what}: {answers.reasons()}; the same command asks for them alone"
 
 
 def score(
@@ -227,29 +214,35 @@ def score(
     return f1_interval(counts, np.random.default_rng(seed)), f1, counts
 
 
-def _figures(recipe: Recipe, work: _Work, labelled: Sequence[Labelled]) -> dict[str, Any]:
+def _figures(recipe: Recipe, work: _Work, labelled: Sequence[Labelled], answers: Answers) -> dict[str, Any]:
     """What is known of the labels: how many, how good against the truth, what they cost."""
     labeller, stage, corpus = work.labeller, work.stage, work.corpus
     seen = {stage.truth.split["id"][index] for index in stage.truth.pool} if stage.section.truth == "train" else set()
     fair = [one for one in labelled if one.sentence.id not in seen]
     figures: dict[str, Any] = {
-        "version": 1,
+        "version": 2,
+        "digest": labels_digest(recipe),
         "prompt": labeller.prompt.name,
         "model": labeller.model,
         "sentences": len(labelled),
         "status": dict(Counter(one.status for one in labelled)),
         "reasons": dict(Counter(_kind(one.reason) for one in labelled if one.reason).most_common()),
         "truth": None,
-        "calls": None,
+        "replies": {
+            "calls": answers.used.calls,
+            "prompt_tokens": answers.used.prompt_tokens,
+            "completion_tokens": answers.used.completion_tokens,
+            "dollars": float(dollars(answers.used.price)),
+        },
+        "ledger": {
+            name: float(value) if isinstance(value, Decimal) else value
+            for name, value in asdict(work.ledger.totals()).items()
+        },
     }
     if fair:
         true_tags = dict(zip(corpus.train["id"], corpus.train["ner_tags"], strict=True))
         interval, by_type, _ = score(fair, true_tags, recipe.run.seed)
         figures["truth"] = {"sentences": len(fair), "f1": interval._asdict(), "by_type": by_type}
-    figures["calls"] = {
-        name: float(value) if isinstance(value, Decimal) else value
-        for name, value in asdict(work.ledger.totals()).items()
-    }
     return figures
 
 
@@ -275,9 +268,17 @@ def show_figures(figures: Mapping[str, Any]) -> None:
         table.add_row("entity F1 against the truth", f"{f1['value']:.3f} ({f1['low']:.3f} to {f1['high']:.3f})")
         for type_, value in truth["by_type"].items():
             table.add_row(f"  {type_}", f"{value:.3f}")
-    for name, value in figures["calls"].items():
-        if not isinstance(value, dict):
-            table.add_row(name.replace("_", " "), f"{value:,.4f}" if isinstance(value, float) else f"{value:,}")
+    replies, ledger = figures["replies"], figures["ledger"]
+    table.add_row("replies that the labels come from", f"{replies['calls']:,}")
+    table.add_row("  tokens of prompts", f"{replies['prompt_tokens']:,}")
+    table.add_row("  tokens of answers", f"{replies['completion_tokens']:,}")
+    table.add_row("  dollars", f"{replies['dollars']:,.4f}")
+    table.add_row("all replies in the run's own ledger", f"{ledger['calls']:,}")
+    table.add_row("  dollars", f"{ledger['dollars']:,.4f}")
+    if ledger["perhaps_dollars"]:
+        table.add_row("  dollars at most for calls that broke off", f"{ledger['perhaps_dollars']:,.4f}")
+    if ledger["failures"]:
+        table.add_row("  calls without an answer", f"{sum(ledger['failures'].values()):,}")
     console = Console()
     console.print(f"{figures['model']} with {figures['prompt']}", highlight=False, markup=False)
     console.print(table)

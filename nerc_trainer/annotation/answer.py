@@ -16,7 +16,8 @@ LONGEST_BODY = 2 * 2**20
 # Of a longer body the end is kept too: that is where the bill is.
 LONGEST_TAIL = 8192
 _TEXT_KEPT_OF_TOO_LARGE = 4096
-_LONGEST_DETAIL = 300
+LONGEST_DETAIL = 400  # characters that are shown and kept
+_LONGEST_MESSAGE = 10 * LONGEST_DETAIL  # that are looked at: a key in them is taken out before they are cut
 _MOST_TOKENS = 10**9
 
 # retry: later. again: at once. reword: in another form, perhaps. give_up: never. lost: nor will any other request.
@@ -105,7 +106,7 @@ def read_refusal(status: int, headers: Mapping[str, str], body: Body) -> Refusal
     try:
         content = json.loads(bytes(body.head))
     except (ValueError, RecursionError):
-        content = {"message": body.head[:_LONGEST_DETAIL].decode("utf-8", "replace")}
+        content = {"message": body.head[:_LONGEST_MESSAGE].decode("utf-8", "replace")}
     return refusal_for(status, headers, content)
 
 
@@ -114,7 +115,7 @@ def refusal_for(status: int, headers: Mapping[str, str], content: Any) -> Refusa
     error = content.get("error", content) if isinstance(content, dict) else content
     if not isinstance(error, dict):
         error = {"message": error}
-    message = " ".join(str(error.get("message") or "").split())[:_LONGEST_DETAIL]
+    message = " ".join(str(error.get("message") or "").split())[:_LONGEST_MESSAGE]
     code = f"{error.get('code')} {error.get('type')}"
     detail = f"status {status}: {message}" if message else f"status {status}"
     if 300 <= status < 400:

@@ -18,19 +18,52 @@ if TYPE_CHECKING:
 
 OnLabelled: TypeAlias = "Callable[[Labelled, Sequence[Reply]], None]"
 
+# Sentences in a row that servers have read and refused, after which the fault is taken to be with all of them.
+_MOST_REFUSED = 100
+
+
+@dataclass
+class Usage:
+    """The replies that labels come from, each counted once; price in picodollars."""
+
+    calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    price: int = 0
+    _seen: set[bytes] = field(default_factory=set, repr=False)
+
+    def add(self, replies: Sequence[Reply]) -> None:
+        for reply in replies:
+            if reply.key not in self._seen:
+                self._seen.add(reply.key)
+                self.calls += 1
+                self.prompt_tokens += reply.prompt_tokens
+                self.completion_tokens += reply.completion_tokens
+                self.price += reply.price
+
+    def merge(self, other: Usage) -> None:
+        """Add what another prompt has used: no reply is one to both."""
+        self.calls += other.calls
+        self.prompt_tokens += other.prompt_tokens
+        self.completion_tokens += other.completion_tokens
+        self.price += other.price
+
 
 @dataclass
 class Answers:
     """What came of the sentences that were put to a model.
 
     ``labelled`` has one place for each sentence in their order, None where no answer came; ``unanswered`` counts those
-    by reason. ``out_of_money`` says whether the limit ended the asking, ``given_up`` whether silent servers did.
+    by reason, and ``second_tries_left`` those whose answer could not be used and whose second try has none.
+    ``out_of_money`` says whether the limit ended the asking, ``given_up`` whether silent servers did.
     """
 
     labelled: list[Labelled | None]
     unanswered: Counter[str] = field(default_factory=Counter)
+    second_tries_left: int = 0
     out_of_money: bool = False
     given_up: bool = False
+    used: Usage = field(default_factory=Usage)
 
     def reasons(self) -> str:
         """The most frequent reasons why sentences have no answer, each with its number where there are several."""
@@ -50,15 +83,16 @@ async def ask_all(
     """Ask about every sentence; ``on_labelled`` hears each result as it comes.
 
     A sentence that nobody answers in time is left out and does not stop the others, unless as many in a row are left
-    out as are asked at a time: then the servers are taken to be gone. Once the limit of dollars is reached nothing new
-    is asked, and the calls in flight are waited for.
+    out as are asked at a time: then the servers are taken to be gone. Sentences that a server refuses, for their length
+    or content, stop the others only where 100 in a row are. Once the limit of dollars is reached nothing new is asked,
+    and the calls in flight are waited for.
     """
     answers = Answers([None] * len(sentences))
     waiting = iter(range(len(sentences)))
-    in_a_row = 0
+    in_a_row = refused = 0
 
     async def work() -> None:
-        nonlocal in_a_row
+        nonlocal in_a_row, refused
         for index in waiting:
             if answers.out_of_money or answers.given_up:
                 return
@@ -70,12 +104,15 @@ async def ask_all(
                 return
             except Unanswered as failure:
                 answers.unanswered[str(failure)] += 1
-                in_a_row += 1
-                answers.given_up = answers.given_up or in_a_row >= at_a_time
+                refused += failure.refused
+                in_a_row += not failure.refused
+                if in_a_row >= at_a_time or refused >= _MOST_REFUSED:
+                    answers.given_up = True
                 continue
-            in_a_row = 0
+            in_a_row = refused = 0
             labelled = labeller.read(sentence, replies)
             answers.labelled[index] = labelled
+            answers.used.add(replies)
             on_labelled(labelled, replies)
 
     tasks = [asyncio.create_task(work()) for _ in range(min(at_a_time, len(sentences)))]
@@ -108,6 +145,7 @@ def read_all(
             replies.append(reply)
         else:
             answers.labelled[index] = labeller.read(sentence, replies)
+            answers.used.add(replies)
     return answers
 
 
@@ -123,13 +161,18 @@ async def with_fallback(
     rejected = [
         index for index, labelled in enumerate(answers.labelled) if labelled is not None and labelled.is_rejected
     ]
-    if fallback is None or not rejected or answers.out_of_money:
+    if fallback is None or not rejected:
+        return answers
+    if answers.out_of_money:
+        answers.second_tries_left = len(rejected)
         return answers
     again = await ask(fallback, [sentences[index] for index in rejected])
+    answers.used.merge(again.used)
+    answers.second_tries_left = again.labelled.count(None)
     for index, labelled in zip(rejected, again.labelled, strict=True):
         # Where the second answer fails too, the first rejection stands: it names the prompt that the recipe means.
         if labelled is not None and not labelled.is_rejected:
             answers.labelled[index] = labelled
     answers.unanswered += again.unanswered
-    answers.out_of_money = again.out_of_money
+    answers.out_of_money, answers.given_up = again.out_of_money, again.given_up
     return answers

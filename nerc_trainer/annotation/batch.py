@@ -19,7 +19,7 @@ from nerc_trainer.annotation.client import Client, OverBudget, Unanswered
 from nerc_trainer.annotation.money import Purse
 from nerc_trainer.annotation.plan import find_missing
 from nerc_trainer.annotation.request import Endpoint, Mode, Request, chat_body, estimate_tokens, most_tokens
-from nerc_trainer.annotation.server import hide_key, make_reply
+from nerc_trainer.annotation.server import hide_key, make_reply, without_key
 from nerc_trainer.errors import NercError
 
 if TYPE_CHECKING:
@@ -253,18 +253,20 @@ class BatchRun:
             if self._one_at_a_time:  # else it was perhaps not its size, but what others had under way
                 self._most_requests = min(self._most_requests, -(-requests // 2))
             self._one_at_a_time = True
+            said = without_key(str(errors[0].message), self._endpoint)
             self._tell(
-                f"{self._endpoint.base_url}: {errors[0].message}; going on with batches of {self._most_requests:,}, "
+                f"{self._endpoint.base_url}: {said}; going on with batches of {self._most_requests:,}, "
                 "one after the other"
             )
             return
         why = "; ".join(f"{error.code}: {error.message}" for error in errors[:3]) or "no reason given"
-        raise NercError(f"{self._endpoint.base_url}: batch {batch.id} failed: {why}")
+        raise NercError(f"{self._endpoint.base_url}: batch {batch.id} failed: {without_key(why, self._endpoint)}")
 
 
 def spent_or_reserved(ledger: Ledger, endpoint: Endpoint) -> int:
-    """Picodollars that the replies of a ledger have cost, and that its open batches may cost at worst."""
-    return int(ledger.totals().dollars.scaleb(12)) + BatchBook(ledger, endpoint).reserved()
+    """Picodollars that a ledger's replies have cost, and that its broken calls and open batches may cost at worst."""
+    totals = ledger.totals()
+    return int((totals.dollars + totals.perhaps_dollars).scaleb(12)) + BatchBook(ledger, endpoint).reserved()
 
 
 def refuse_open_batches(endpoints: Sequence[Endpoint], ledger: Ledger) -> None:

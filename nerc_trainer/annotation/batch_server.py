@@ -25,7 +25,11 @@ _FIRST_BACKOFF = 0.5
 _LONGEST_BACKOFF = 30.0
 _CLOCKS_DIFFER = 86_400.0  # seconds at most
 _BATCHES_A_PAGE = 100
-_ABSENT = ("404", "405", "501", "strange")  # refusals of a server that has no Batch API
+_ABSENT = ("404", "405", "501", "strange")  # refusals of a server that has no Batch API, or not this batch
+_NOT_THERE = (
+    "; for a server without the Batch API set annotation.mode: live; where a batch is gone for good, name a new "
+    "annotation.ledger, and this one in annotation.known_replies"
+)
 
 
 class Refused(NercError):
@@ -132,8 +136,7 @@ class BatchServer:
                 kind = NercError if outcome.then == "retry" else Refused
                 raise kind(
                     f"{self._endpoint.base_url}: {what}: {outcome.detail}; what is in a batch is answered all the "
-                    "same, and the same command collects it"
-                    + ("; for a server without the Batch API set annotation.mode: live" * (outcome.kind in _ABSENT))
+                    "same, and the same command collects it" + (_NOT_THERE * (outcome.kind in _ABSENT))
                 )
             if not has_told:
                 self._tell(f"{self._endpoint.base_url}: {what}: {outcome.detail}; trying again")
@@ -146,4 +149,6 @@ class BatchServer:
         except api_errors() as error:
             return hide_key(refusal_of(error), self._endpoint)
         except (AttributeError, TypeError, ValueError) as error:
-            return Refusal("strange", f"the answer is none of the Batch API ({error})", "give_up")
+            return hide_key(
+                Refusal("strange", f"the answer is none of the Batch API ({error})", "give_up"), self._endpoint
+            )

@@ -7,6 +7,7 @@ sees it. Every response with status 200 is paid and makes one row, be it of use 
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -69,7 +70,6 @@ class Client:
 
     async def __aenter__(self) -> Client:
         self._loop = asyncio.get_running_loop()
-        self._started = self._loop.time()
         self._pool = Pool(self._endpoints, patience=self._deadline)
         self._servers = {endpoint: Server(endpoint, self._ledger) for endpoint in self._endpoints}
         return self
@@ -133,7 +133,7 @@ class Client:
         endpoint, request, server = lane.endpoint, call.request, self._servers[lane.endpoint]
         mode = server.mode_for(request, call.refused[endpoint])
         if mode is None:
-            raise Unanswered(call.last_failure)
+            raise Unanswered(call.last_failure, refused=True)
         key = call.keys[endpoint]
         worst_case = endpoint.price.charge(most_tokens(request), 0, request.max_tokens)
         await self._purse.reserve_when_free(worst_case)
@@ -204,19 +204,21 @@ class Client:
             self._tell(f"{line}; it is asked no more")
         if refusal.pause and self._pool.pause(lane, refusal.pause) and refusal.pause >= _PAUSE_WORTH_TELLING:
             self._tell(f"{line}; it asks to wait for {refusal.pause:.0f} seconds")
-        if refusal.kind == "connection" and not lane.is_unreachable:
-            lane.is_unreachable = True
+        if refusal.kind != "connection":
+            lane.unreachable_since = None  # somebody has answered, or begun to
+        elif lane.unreachable_since is None:
+            lane.unreachable_since = self._loop.time()
             self._tell(line)
 
     async def _wait_to_retry(self, call: _Call, lane: Lane, refusal: Refusal, until: float) -> None:
         """Return when the call may be tried again; raises Unanswered when it may not."""
         if refusal.then == "give_up":
-            raise Unanswered(call.last_failure)
+            raise Unanswered(call.last_failure, refused=True)
         if refusal.then != "retry":
             return
         # Random from zero on, so that calls that failed together come back apart.
-        is_absent = lane.is_unreachable and not lane.succeeded_at
-        if is_absent and self._loop.time() > self._started + _SECONDS_TO_START:
+        is_absent = refusal.kind == "connection" and not lane.succeeded_at
+        if is_absent and self._loop.time() > (lane.unreachable_since or math.inf) + _SECONDS_TO_START:
             self._pool.lose(lane, f"{refusal.detail} (it needs the model {lane.endpoint.model})")
             return
         delay = random.uniform(0, min(call.backoff, 1.0) if is_absent else call.backoff)
@@ -224,7 +226,7 @@ class Client:
         if self._loop.time() + delay < until:
             await asyncio.sleep(delay)
             return
-        if lane.is_unreachable and lane.succeeded_at < until - self._deadline:
+        if lane.unreachable_since is not None and lane.succeeded_at < until - self._deadline:
             # Nobody is there: the next request would wait as long in vain.
             self._pool.lose(lane, refusal.detail)
         reason = f"no answer within annotation.deadline_seconds = {self._deadline:g}"

@@ -16,6 +16,7 @@ from nerc_trainer.annotation.rejection import Rejection
 _REPAIRABLE = 100_000
 _CANDIDATES = 20
 _TOKEN = re.compile(r'\\.|["{}\[\]]', re.DOTALL)
+_FENCE = re.compile(r"```\w*\n(.*?)\n?```", re.DOTALL)
 _OPENING = {"}": "{", "]": "["}
 
 
@@ -31,10 +32,14 @@ def json_values(text: str, source: str = "") -> list[Any]:
         return [_load(text)]
     except ValueError:
         pass
+    bare = text.strip()
+    if fenced := _FENCE.fullmatch(bare):
+        bare = fenced[1].strip()
     squeezed_source = squeeze(source)
     values: list[Any] = []
     for candidate in _outermost(text)[:_CANDIDATES]:
-        if squeeze(candidate) not in squeezed_source or candidate == text.strip():
+        # Empty brackets among prose say nothing: not that there is no entity either.
+        if candidate == bare or (squeeze(candidate) not in squeezed_source and squeeze(candidate) not in ("[]", "{}")):
             values += _load_repaired(candidate)
     if not values:
         raise Rejection("not_json", f"no complete JSON in {text.strip()[:60]!r}")
@@ -86,7 +91,8 @@ def _load_repaired(text: str) -> Iterator[Any]:
 def _outermost(text: str) -> list[str]:
     """The balanced brackets of a text that stand in no others; brackets in double quotes do not count.
 
-    What stands in a bracket that is never closed, or closed by another kind, is a part of something that was cut.
+    What stands in a bracket that is closed by another kind is a part of something that was cut. A bracket that is never
+    closed cuts the whole: what it would have held may be the answer, so nothing is returned.
     """
     found: list[tuple[int, int]] = []
     opened: list[int] = []
@@ -108,4 +114,4 @@ def _outermost(text: str) -> list[str]:
         elif opened:
             found = [pair for pair in found if pair[0] < opened[0]]
             opened.clear()
-    return [text[start:end] for start, end in found if not opened or start < opened[0]]
+    return [] if opened else [text[start:end] for start, end in found]

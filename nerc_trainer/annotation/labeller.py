@@ -122,9 +122,15 @@ class Labeller:
             return self._labelled(sentence, usable[0].status, usable[0].reason, usable[0].spans, confidence)
         vote = put_to_vote([reading.spans for reading in usable], len(sentence.words))
         lost = len(readings) - len(usable)
-        status = "repaired" if lost else "ok"
-        reason = f"{lost} of {len(readings)} answers could not be used" if lost else ""
-        return self._labelled(sentence, status, reason, vote.spans, vote.agreement, vote.shares)
+        repaired = sum(reading.status == "repaired" for reading in usable)
+        reasons = [f"{lost} of {len(readings)} answers could not be used"] if lost else []
+        reasons += [f"{repaired} of {len(readings)} were repaired"] if repaired else []
+        # An answer that could not be used agrees with nothing.
+        shares = tuple(share * len(usable) / len(readings) for share in vote.shares)
+        agreement = vote.agreement * len(usable) / len(readings)
+        return self._labelled(
+            sentence, "repaired" if reasons else "ok", "; ".join(reasons), vote.spans, agreement, shares
+        )
 
     def _read_one(self, sentence: Sentence, replies: Sequence[Reply]) -> Reading:
         readings = {

@@ -30,7 +30,7 @@ def write_leaderboard(folder: Path, cells: Sequence[Cell]) -> Cell:
     Its ``other_format`` is the best prompt for the same model in another format, None if there is none.
     """
     order = ranked(cells)
-    front = pareto_front([effort(cell) for cell in order], [cell["f1"] for cell in order])
+    front = pareto_front(efforts(order), [cell["f1"] for cell in order])
     rows = [{**cell, "pareto": index in front} for index, cell in enumerate(order)]
     write_json(folder / "leaderboard.json", {"version": 1, "cells": rows})
     best = order[0]
@@ -42,9 +42,11 @@ def write_leaderboard(folder: Path, cells: Sequence[Cell]) -> Cell:
     return winner
 
 
-def effort(cell: Cell) -> float:
-    """What the Pareto front takes for the price: dollars for 1,000 sentences, or seconds where all calls are free."""
-    return cell["dollars_per_1000"] or cell["seconds"] / cell["sentences"]
+def efforts(cells: Sequence[Cell]) -> list[float]:
+    """What the Pareto front takes for the price: dollars for 1,000 sentences, or seconds where all cells are free."""
+    if any(cell["dollars_per_1000"] for cell in cells):
+        return [cell["dollars_per_1000"] for cell in cells]
+    return [cell["seconds"] / cell["sentences"] for cell in cells]
 
 
 def show_leaderboard(cells: Sequence[Cell]) -> None:
@@ -54,7 +56,7 @@ def show_leaderboard(cells: Sequence[Cell]) -> None:
     from rich.table import Table
 
     order = ranked(cells)
-    front = pareto_front([effort(cell) for cell in order], [cell["f1"] for cell in order])
+    front = pareto_front(efforts(order), [cell["f1"] for cell in order])
     title = "Leaderboard (* is on the Pareto front of F1 and price)"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0)
     # 80 columns hold all figures; the names share what is left of a line, and are folded before a figure is cut.

@@ -19,12 +19,16 @@ _CATCH_UP_SECONDS = 1.0
 
 
 class Unanswered(NercError):
-    """A request has no reply and will get none now. `hopeless`: nor will any other request to these endpoints."""
+    """A request has no reply and will get none now.
 
-    def __init__(self, reason: str, hopeless: bool = False) -> None:
+    `hopeless`: nor will any other request to these endpoints. `refused`: a server has read it and said no.
+    """
+
+    def __init__(self, reason: str, hopeless: bool = False, refused: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.hopeless = hopeless
+        self.refused = refused
 
 
 class Pace:
@@ -52,7 +56,7 @@ class Lane:
         self.limit = float(endpoint.concurrency)
         self.paused_until = 0.0
         self.lost: str | None = None
-        self.is_unreachable = False
+        self.unreachable_since: float | None = None
         self.succeeded_at = 0.0
         self._cut_at = 0.0
         self._requests = Pace(endpoint.requests_per_minute)
@@ -79,7 +83,7 @@ class Lane:
     def succeed(self, expected_tokens: int, tokens: int, now: float) -> None:
         """A call was answered and took `tokens`."""
         self.succeeded_at = now
-        self.is_unreachable = False
+        self.unreachable_since = None
         self._tokens.correct(tokens - expected_tokens)
         self.limit = min(float(self.endpoint.concurrency), self.limit + 1 / self.limit)
 

@@ -66,7 +66,12 @@ def _choose_line(format: MarkedFormat, words: Sequence[str], text: str) -> str:
     if not candidates:
         raise Rejection("misaligned", f"no line repeats the sentence: {text.strip()[:60]!r}")
     best = max(alike for _, alike, _, _ in candidates)
-    return max(candidate for candidate in candidates if candidate[1] >= best - _SLACK)[3]
+    has_marks, _, _, chosen = max(candidate for candidate in candidates if candidate[1] >= best - _SLACK)
+    all_of_it = {squeeze(said.strip(_WRAPPERS)) for said in (whole, text)}  # without a fence, and as it is
+    if not has_marks and squeeze(chosen.strip(_WRAPPERS)) not in all_of_it:
+        # A model that quotes the question has not answered it: this is not a sentence without entities.
+        raise Rejection("misaligned", f"the sentence without marks among other words: {text.strip()[:60]!r}")
+    return chosen
 
 
 def _disguise_own_marks(

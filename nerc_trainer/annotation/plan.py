@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nerc_trainer.annotation.money import dollars
-from nerc_trainer.annotation.request import estimate_tokens, request_keys
+from nerc_trainer.annotation.request import estimate_tokens, most_tokens, request_keys
 
 if TYPE_CHECKING:
     from nerc_trainer.annotation.labeller import Labeller, Sentence
@@ -23,7 +23,8 @@ class Plan:
     """Calls that are needed and of them those that are known; tokens and dollars of the others.
 
     ``incomplete`` are the sentences that they are about, by their place. Tokens are estimates until the model has
-    answered something; ``most_dollars`` holds if every answer takes all that it may.
+    answered something; ``most_dollars`` is a bound: no prompt makes more tokens
+    than bytes, and no answer more than it may.
     """
 
     model: str
@@ -71,17 +72,18 @@ def make_plan(
 ) -> Plan:
     """Count calls, tokens and dollars of what is not in the ledger; those of the dearest server count."""
     ratio = ledger.tokens_per_character(labeller.model)
-    calls = known = prompt_tokens = most_answer = 0
+    calls = known = prompt_tokens = most_prompt = most_answer = 0
     incomplete: dict[int, None] = {}
     for count, missing in find_missing(labeller, sentences, endpoints, ledger):
         calls += count
         known += count - len(missing)
         prompt_tokens += sum(estimate_tokens(one.request, ratio) for one in missing)
+        most_prompt += sum(most_tokens(one.request) for one in missing)
         most_answer += sum(one.request.max_tokens for one in missing)
         incomplete.update(dict.fromkeys(one.sentence for one in missing))
     answer = round(most_answer * _USUAL_SHARE)
 
-    def most_expensive(answer_tokens: int) -> float:
+    def most_expensive(prompt_tokens: int, answer_tokens: int) -> float:
         charges = (endpoint.price.charge(prompt_tokens, 0, answer_tokens, batch=batch) for endpoint in endpoints)
         return float(dollars(max(charges)))
 
@@ -94,8 +96,8 @@ def make_plan(
         known=known,
         prompt_tokens=prompt_tokens,
         answer_tokens=answer,
-        dollars=most_expensive(answer),
-        most_dollars=most_expensive(most_answer),
+        dollars=most_expensive(prompt_tokens, answer),
+        most_dollars=most_expensive(most_prompt, most_answer),
     )
 
 

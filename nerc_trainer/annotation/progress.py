@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections import Counter
 from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -25,7 +24,7 @@ class LiveLine:
         self._title, self._total = title, total
         self._began = time.time()
         self._started = self._last = time.monotonic()
-        self._tokens = self._price = 0
+        self._tokens = self._price = self._rejected = 0
         self._status: dict[str, str] = {}
         self._progress: Any = None
         self._task: Any = None
@@ -54,6 +53,8 @@ class LiveLine:
 
     def show(self, labelled: Labelled, replies: Sequence[Reply]) -> None:
         """Count a result; a second one for the same sentence takes the place of the first."""
+        before = self._status.get(labelled.sentence.id)
+        self._rejected += (labelled.status == "rejected") - (before == "rejected")
         self._status[labelled.sentence.id] = labelled.status
         for reply in replies:
             if reply.created >= self._began:
@@ -71,5 +72,4 @@ class LiveLine:
             )
 
     def _more(self) -> str:
-        rejected = Counter(self._status.values())["rejected"]
-        return f"{rejected} rejected, {self._tokens:,} tokens, {dollars(self._price):.4f} dollars"
+        return f"{self._rejected} rejected, {self._tokens:,} tokens, {dollars(self._price):.4f} dollars"

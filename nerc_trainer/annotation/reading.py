@@ -14,6 +14,8 @@ from nerc_trainer.annotation.parse import NO_ALIASES, parse_reply
 from nerc_trainer.annotation.rejection import Rejection
 from nerc_trainer.corpus.labels import Span
 
+# Raised with every change that may read a reply in another way.
+READER_VERSION = 2
 # Share of the characters in which an echo may differ from the sentence.
 _MOST_DIFFERENCE = 0.2
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,20 @@ def labels_file(recipe: Recipe) -> Path:
     return annotation_folder(recipe) / "labels.jsonl"
 
 
+def sweep_folder(recipe: Recipe) -> Path:
+    """Where sweep leaves its cells, leaderboard and winner."""
+    return recipe.run.dir / "sweep"
+
+
+def made_with(recipe: Recipe) -> str | None:
+    """The digest of the settings that the labels in the run were made with; None where there are none."""
+    try:
+        figures = json.loads((annotation_folder(recipe) / "annotation.json").read_text(encoding="utf-8"))
+        return str(figures.get("digest")) if labels_file(recipe).is_file() else None
+    except (FileNotFoundError, ValueError, AttributeError):
+        return None
+
+
 def labels_to_train_on(recipe: Recipe) -> Path | None:
     """The LLM's labels that a recipe trains on: those given, else those that annotate has made; None for none.
 
@@ -33,5 +48,12 @@ def labels_to_train_on(recipe: Recipe) -> Path | None:
         raise NercError(
             f"{path}: missing; label the corpus first with `nerc-trainer annotate` and the same recipe, or set "
             "annotation.endpoints=[] to train on the expert's labels alone"
+        )
+    from nerc_trainer.annotation.choice import labels_digest
+
+    if made_with(recipe) != labels_digest(recipe):
+        raise NercError(
+            f"{path}: made with another prompt, model or setting of annotation than the recipe's; run `nerc-trainer "
+            f"annotate` again, or train on them all the same with annotation.endpoints=[] annotation.labels={path}"
         )
     return path

@@ -7,7 +7,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from nerc_trainer.annotation.answer import Answer, Body, Refusal, read_answer, read_refusal, speaks_of_form
+from nerc_trainer.annotation.answer import (
+    LONGEST_DETAIL,
+    Answer,
+    Body,
+    Refusal,
+    read_answer,
+    read_refusal,
+    speaks_of_form,
+)
 from nerc_trainer.annotation.ledger import Ledger, Reply
 from nerc_trainer.annotation.request import (
     MAX_COMPLETION_TOKENS,
@@ -119,7 +127,8 @@ class Server:
 
     async def exchange(self, request: Request, mode: Mode) -> Answer | Refusal:
         """Send a request and read what comes back, for as long as that takes."""
-        content = chat_body(self.endpoint.model, request, mode, self._limit_name)
+        limit_name = self._limit_name
+        content = chat_body(self.endpoint.model, request, mode, limit_name)
         body = Body()
         try:
             # What stands in extra_body is sent as it is; checking the arguments takes longer than all the rest.
@@ -131,14 +140,18 @@ class Server:
             result = read_answer(body)
             return hide_key(result, self.endpoint) if isinstance(result, Refusal) else result
         except api_errors() as error:
-            return hide_key(self._learn(refusal_of(error, body)), self.endpoint)
+            return hide_key(self._learn(refusal_of(error, body), limit_name), self.endpoint)
 
     def form(self) -> tuple[Mode, str]:
         """The form of answer that the server knows, and what it calls the limit of an answer; known once it answers."""
         return self._mode, self._limit_name
 
-    def _learn(self, refusal: Refusal) -> Refusal:
-        if refusal.then == "reword" and self._limit_name == MAX_TOKENS and MAX_COMPLETION_TOKENS in refusal.detail:
+    def _learn(self, refusal: Refusal, limit_name: str) -> Refusal:
+        """What a refusal says of the server; ``limit_name`` is what the request called the limit of an answer.
+
+        Others may have learnt the right name while the request was on its way.
+        """
+        if refusal.then == "reword" and limit_name == MAX_TOKENS and MAX_COMPLETION_TOKENS in refusal.detail:
             self._limit_name = MAX_COMPLETION_TOKENS
             return replace(refusal, then="again")
         return refusal
@@ -169,8 +182,14 @@ def refusal_of(error: Exception, body: Body | None = None) -> Refusal:
 
 
 def hide_key(refusal: Refusal, endpoint: Endpoint) -> Refusal:
-    """The refusal without the endpoint's key, which some servers quote in their messages."""
-    return replace(refusal, detail=refusal.detail.replace(endpoint.key, "***")) if endpoint.key else refusal
+    """The refusal without the endpoint's key, which some servers quote in their messages, and of a length to show."""
+    return replace(refusal, detail=without_key(refusal.detail, endpoint))
+
+
+def without_key(text: str, endpoint: Endpoint) -> str:
+    """What a server says, without the endpoint's key, cut to a length to show."""
+    # Cut last: of a key that is cut, a part would stay.
+    return (text.replace(endpoint.key, "***") if endpoint.key else text)[:LONGEST_DETAIL]
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ import numpy as np
 from nerc_trainer.annotation.examples import ExamplePool, embed
 from nerc_trainer.annotation.labeller import Labeller, Sentence
 from nerc_trainer.annotation.ledger import Ledger
-from nerc_trainer.annotation.money import find_price
+from nerc_trainer.annotation.money import ModelPrice, find_price
 from nerc_trainer.annotation.prompts import EntityType, Example, Renderer, load_prompt
 from nerc_trainer.annotation.request import Endpoint
 from nerc_trainer.annotation.sample import stratified_sample
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from nerc_trainer.corpus.load import Corpus
     from nerc_trainer.recipe.sections import Recipe
 
+_NO_PRICE = ModelPrice(Decimal(0), Decimal(0), Decimal(0), "nothing is asked")
 _EMBEDDING_TOKENS = 2_048  # sub-words of a batch
 
 
@@ -122,8 +124,11 @@ class Stage:
         )
 
 
-def endpoints_for(recipe: Recipe, model: str) -> list[Endpoint]:
-    """The servers that have a model, with key and price; NercError where there is none or one of them is not known."""
+def endpoints_for(recipe: Recipe, model: str, asking: bool = True) -> list[Endpoint]:
+    """The servers that have a model, with key and price; NercError where there is none or one of them is not known.
+
+    Where nothing is to be asked, key and price stay open.
+    """
     sections = recipe.annotation.endpoints_of(model)
     if not sections:
         raise NercError(
@@ -134,11 +139,11 @@ def endpoints_for(recipe: Recipe, model: str) -> list[Endpoint]:
         Endpoint(
             base_url=section.base_url,
             model=model,
-            key=_read_key(section.api_key_env),
+            key=_read_key(section.api_key_env) if asking else None,
             concurrency=section.concurrency,
             requests_per_minute=section.requests_per_minute,
             tokens_per_minute=section.tokens_per_minute,
-            price=find_price(model, recipe.annotation.prices, section.base_url),
+            price=find_price(model, recipe.annotation.prices, section.base_url) if asking else _NO_PRICE,
         )
         for section in sections
     ]
@@ -169,8 +174,3 @@ def open_ledger(recipe: Recipe) -> Ledger:
     section = recipe.annotation
     known = (section.known_replies,) if section.known_replies is not None else ()
     return Ledger(ledger_file(recipe), known)
-
-
-def sweep_folder(recipe: Recipe) -> Path:
-    """Where sweep leaves its cells, leaderboard and winner."""
-    return recipe.run.dir / "sweep"

@@ -20,8 +20,10 @@ from nerc_trainer.annotation.money import Purse, dollars
 from nerc_trainer.annotation.plan import make_plan, show_plan
 from nerc_trainer.annotation.progress import LiveLine
 from nerc_trainer.annotation.prompts import shipped_prompts
+from nerc_trainer.annotation.reading import READER_VERSION
 from nerc_trainer.annotation.request import request_key, request_keys
-from nerc_trainer.annotation.stage import Stage, endpoints_for, open_ledger, sweep_folder
+from nerc_trainer.annotation.result import sweep_folder
+from nerc_trainer.annotation.stage import Stage, endpoints_for, open_ledger
 from nerc_trainer.corpus.load import load_corpus
 from nerc_trainer.errors import NercError
 from nerc_trainer.files import write_json
@@ -63,7 +65,7 @@ def sweep_prompts(recipe: Recipe, only_plan: bool) -> None:
                     show_plan(make_plan(labeller, sentences, endpoints, ledger))
                     continue
                 path = sweep_folder(recipe) / "cells" / _file_name(labeller.prompt.name, model)
-                cell = _known_cell(path, _digest(labeller, sentences, endpoints))
+                cell = _known_cell(path, _digest(recipe, labeller, sentences, endpoints, true_tags))
                 if cell is None:
                     try:
                         cell = _measure(recipe, labeller, prompt, sentences, endpoints, true_tags, ledger)
@@ -90,11 +92,18 @@ def _file_name(prompt: str, model: str) -> str:
     return f"{re.sub(r'[^A-Za-z0-9._-]+', '-', said)}-{hashlib.sha256(said.encode()).hexdigest()[:8]}.json"
 
 
-def _digest(labeller: Labeller, sentences: Sequence[Sentence], endpoints: Sequence[Endpoint]) -> str:
-    """Names all that a cell hangs on: every request that it makes."""
-    digest = hashlib.sha256()
+def _digest(
+    recipe: Recipe,
+    labeller: Labeller,
+    sentences: Sequence[Sentence],
+    endpoints: Sequence[Endpoint],
+    true_tags: Mapping[str, list[str]],
+) -> str:
+    """Names all that a cell hangs on: every request that it makes, how replies are read, and the truth."""
+    read = [READER_VERSION, sorted(recipe.annotation.aliases.items()), recipe.run.seed]
+    digest = hashlib.sha256(json.dumps(read).encode())
     for sentence in sentences:
-        digest.update(sentence.id.encode())
+        digest.update(json.dumps([sentence.id, true_tags[sentence.id]]).encode())
         for request in labeller.requests(sentence):
             digest.update(request_key(endpoints[0], request))
     return digest.hexdigest()
@@ -126,7 +135,7 @@ def _measure(
     replies = [reply for sentence in sentences for reply in _replies(labeller, sentence, endpoints, ledger)]
     return {
         "version": 1,
-        "digest": _digest(labeller, sentences, endpoints),
+        "digest": _digest(recipe, labeller, sentences, endpoints, true_tags),
         "prompt": prompt,
         "prompt_name": labeller.prompt.name,
         "prompt_version": labeller.prompt.version,

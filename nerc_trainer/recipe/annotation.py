@@ -49,6 +49,9 @@ class EndpointSection(Section):
             return host == "localhost"
 
 
+NO_PROMPT = "none"
+
+
 class ExamplesSection(Section):
     """The worked examples that a prompt shows."""
 
@@ -92,7 +95,8 @@ class AnnotationSection(Section):
     fallback_prompt: str | None = Field(
         default=None,
         min_length=1,
-        description="Prompt that is asked once where a reply could not be used, best in another format; null for none.",
+        description="Prompt that is asked once where a reply could not be used; null for the best in another format "
+        "that the sweep has found, or else a shipped one; none for no second try.",
     )
     endpoints: list[EndpointSection] = Field(
         default_factory=list, description="Servers; several that have the model share the work."

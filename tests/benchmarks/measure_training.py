@@ -1,79 +1,160 @@
-"""How fast taggers train: the bilstm head beside the linear one, in turns, on sentences like those of the sample."""
+"""Training: beside the stock Trainer with random batches, beside the bare encoder, and the bilstm head beside the
+linear one.
+
+The sides take turns in one process, an epoch over the same sentences each; every ratio is a median over turns. The
+bare limit is forward and backward over the same sub-words in steps of like lengths that lie ready on the device.
+"""
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parent))
+
 ROOT = Path(__file__).parents[2]
-SENTENCES, STEPS, BATCH = 800, 30, 16
+BATCH = 32
 
 
 def measure(quick: bool) -> dict[str, Any]:
-    """Sentences a second of both heads (median over turns), and the median of the ratios of neighbouring turns."""
-    turns = 2 if quick else 7
-    heads = {head: _Training(head) for head in ("linear", "bilstm")}
-    for training in heads.values():
-        training.sentences_a_second(3)  # the first steps set up buffers
-    speeds: dict[str, list[float]] = {head: [] for head in heads}
-    for _ in range(turns):
-        for head, training in heads.items():
-            speeds[head].append(training.sentences_a_second(5 if quick else STEPS))
-    ratios = [b / a for a, b in zip(speeds["linear"], speeds["bilstm"], strict=True)]
+    """Speeds in sentences a second and their ratios."""
+    sentences, turns = (96, 2) if quick else (960, 5)
+    done = subprocess.run(
+        [sys.executable, __file__, str(sentences), str(turns)], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"training failed:\n{done.stderr}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _measure(sentences: int, turns: int) -> dict[str, Any]:
+    import torch
+
+    from nerc_trainer.modeling.build import quiet_transformers
+    from nerc_trainer.ranks import settle_cpu
+
+    quiet_transformers()
+    settle_cpu(threads=os.cpu_count() or 1)
+    with tempfile.TemporaryDirectory() as folder:
+        sides = _sides(sentences, folder)
+        seconds: dict[str, list[float]] = {name: [] for name in sides}
+        for turn in range(turns + 1):
+            for name, side in sides.items():
+                started = time.perf_counter()
+                side()
+                if turn:  # the first turn sets up buffers
+                    seconds[name].append(time.perf_counter() - started)
+
+    def ratios(name: str, other: str) -> list[float]:
+        return [b / a for a, b in zip(seconds[name], seconds[other], strict=True)]
+
+    heads = ratios("bilstm float32", "linear float32")
     return {
-        **{f"{head}_sentences_a_second": round(median(values), 1) for head, values in speeds.items()},
-        "bilstm_vs_linear": round(median(ratios), 3),
-        "ratio_lowest": round(min(ratios), 3),
-        "ratio_highest": round(max(ratios), 3),
+        "vs_stock": round(median(ratios("linear float32", "stock float32")), 3),
+        "vs_limit": round(median(ratios("linear float32", "limit float32")), 3),
+        "bf16_vs_stock": round(median(ratios("linear bf16", "stock float32")), 3),
+        "bf16_vs_limit": round(median(ratios("linear bf16", "limit bf16")), 3),
+        "bilstm_vs_linear": round(median(heads), 3),
+        "bilstm_vs_linear_range": [round(min(heads), 3), round(max(heads), 3)],
+        "threads": torch.get_num_threads(),
+        **{
+            f"{name.replace(' ', '_')}_sentences_a_second": round(sentences / median(taken), 1)
+            for name, taken in seconds.items()
+        },
     }
 
 
-class _Training:
-    """A trainer on the same sentences for each head, one thread."""
+def _sides(count: int, folder: str) -> dict[str, Callable[[], object]]:
+    import numpy as np
+    import torch
+    from sentences import labelled_sentences
+    from stock import aligned, stock_trainer
+    from torch.nn.functional import cross_entropy
+    from transformers import TrainingArguments
 
-    def __init__(self, head: str) -> None:
-        import numpy as np
-        from transformers import TrainingArguments
+    from nerc_trainer.corpus.batches import collate
+    from nerc_trainer.corpus.encode import PieceDataset, encode_words, flatten_tags
+    from nerc_trainer.corpus.labels import LabelSet
+    from nerc_trainer.modeling.build import build_tagger, load_tokenizer
+    from nerc_trainer.modeling.words import word_logits
+    from nerc_trainer.recipe.load import load_recipe
+    from nerc_trainer.training.trainer import NercTrainer
 
-        from nerc_trainer.corpus.encode import PieceDataset, encode_words, flatten_tags
-        from nerc_trainer.corpus.labels import LabelSet
-        from nerc_trainer.modeling.build import build_tagger, load_tokenizer, quiet_transformers
-        from nerc_trainer.ranks import settle_cpu
-        from nerc_trainer.recipe.load import load_recipe
-        from nerc_trainer.training.trainer import NercTrainer
+    tokens, tags = labelled_sentences(count)
+    labels = LabelSet.from_types({tag[2:] for row in tags for tag in row if tag != "O"})
+    tag_ids = [labels.encode(row) for row in tags]
+    recipe = {head: load_recipe(ROOT / "recipes" / "quickstart.yaml", [f"model.head={head}"]) for head in _HEADS}
+    tokenizer = load_tokenizer(recipe["linear"].model)
+    text = encode_words(tokens, tokenizer, 512)
+    data = PieceDataset(text, np.arange(count), flatten_tags(tag_ids))
+    sides: dict[str, Callable[[], object]] = {}
 
-        quiet_transformers()
-        settle_cpu(threads=1)
-        sys.path.insert(0, str(ROOT / "recipes" / "sample"))
-        from make_corpus import generate
-
-        recipe = load_recipe(ROOT / "recipes" / "quickstart.yaml", [f"model.head={head}"])
-        labels = LabelSet.from_types(["LOC", "MISC", "ORG", "PER"])
-        tokenizer = load_tokenizer(recipe.model)
-        rows = list(generate("train", SENTENCES, 13))
-        text = encode_words([list(sentence.tokens) for sentence in rows], tokenizer, 256)
-        tags = flatten_tags([labels.encode(sentence.ner_tags) for sentence in rows])
-        self._data = PieceDataset(text, np.arange(SENTENCES), tags)
-        self._folder = tempfile.TemporaryDirectory()
+    def ours(head: str, bf16: bool) -> Callable[[], object]:
         arguments = TrainingArguments(
-            output_dir=self._folder.name,
-            per_device_train_batch_size=BATCH,
+            output_dir=folder,
+            per_device_train_batch_size=BATCH // 2,  # what a recipe gets on one process
+            gradient_accumulation_steps=2,
             use_cpu=True,
+            bf16=bf16,
             report_to="none",
             disable_tqdm=True,
             save_strategy="no",
             logging_strategy="no",
             remove_unused_columns=False,
         )
-        self._trainer = NercTrainer(
-            build_tagger(recipe.model, labels, 13, tokenizer), arguments, labels, batch_size=BATCH, token_budget=1024
+        model = build_tagger(recipe[head].model, labels, 13, tokenizer)
+        trainer = NercTrainer(model, arguments, labels, batch_size=BATCH, token_budget=1024)
+        return lambda: trainer.train_steps(data, -(-count // BATCH), stage=0)
+
+    def limit(bf16: bool) -> Callable[[], object]:
+        model = build_tagger(recipe["linear"].model, labels, 13, tokenizer).train()
+        order = np.argsort(data.lengths, kind="stable")
+        batches = [
+            collate([data[index] for index in order[start : start + BATCH]], text.pad_id)
+            for start in range(0, count, BATCH)
+        ]
+
+        def run() -> None:
+            for batch in batches:
+                model.zero_grad()
+                with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
+                    logits = word_logits(model, batch)
+                cross_entropy(logits.flatten(0, 1).float(), batch["labels"].flatten()).backward()
+
+        return run
+
+    def stock() -> Callable[[], object]:
+        model = build_tagger(recipe["linear"].model, labels, 13, tokenizer)
+        rows = aligned(tokens, tag_ids, tokenizer)
+        trainer = stock_trainer(
+            model, tokenizer, folder, rows, use_cpu=True, per_device_train_batch_size=BATCH, num_train_epochs=1
         )
 
-    def sentences_a_second(self, steps: int) -> float:
-        started = time.perf_counter()
-        self._trainer.train_steps(self._data, steps, stage=0)
-        return steps * BATCH / (time.perf_counter() - started)
+        def run() -> None:
+            trainer.optimizer = trainer.lr_scheduler = None
+            trainer.train()
+
+        return run
+
+    sides["linear float32"], sides["limit float32"], sides["stock float32"] = (
+        ours("linear", False),
+        limit(False),
+        stock(),
+    )
+    sides["bilstm float32"] = ours("bilstm", False)
+    sides["linear bf16"], sides["limit bf16"] = ours("linear", True), limit(True)
+    return sides
+
+
+_HEADS = ("linear", "bilstm")
+
+if __name__ == "__main__":
+    print(json.dumps(_measure(int(sys.argv[1]), int(sys.argv[2]))))

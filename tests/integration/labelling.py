@@ -56,6 +56,7 @@ def recipe_text(url: str, **annotation: Any) -> str:
     section = {
         "model": "m",
         "prompt": "tags.yaml",
+        "fallback_prompt": "none",
         "examples": {"count": 2, "pool": 8},
         "endpoints": [{"base_url": url, "concurrency": 8}],
         "prices": {"m": PRICE, "n": PRICE},

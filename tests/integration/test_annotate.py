@@ -59,7 +59,7 @@ def test_labels_are_what_the_model_said_and_training_finds_them(folder: Path, se
         assert row["llm_status"] == "ok"
     figures = json.loads((folder / "run" / "annotation" / "annotation.json").read_text())
     assert figures["truth"]["f1"] == {"value": 1.0, "low": 1.0, "high": 1.0}
-    assert figures["calls"]["calls"] == server.stats["paid"] == 60
+    assert figures["ledger"]["calls"] == server.stats["paid"] == 60
 
     loaded = load_recipe(recipe, [f"run.dir={folder / 'run'}"])
     corpus = load_corpus(loaded.data, folder / "run" / "annotation" / "labels.jsonl")
@@ -124,7 +124,7 @@ def test_the_limit_of_dollars_holds_and_the_rest_can_be_asked_later(
         for kind, price in (("cached_tokens", 0.075 - 0.15), ("prompt_tokens", 0.15), ("completion_tokens", 0.6))
     )
     figures = json.loads((folder / "run" / "annotation" / "annotation.json").read_text())
-    assert figures["calls"]["dollars"] == pytest.approx(float(cost))
+    assert figures["ledger"]["dollars"] == pytest.approx(float(cost))
     assert cost <= Decimal("0.0015")
     assert len(rows(folder)) == paid
     assert run("annotate", recipe, f"run.dir={folder / 'run'}", "annotation.limit_dollars=1") == 0

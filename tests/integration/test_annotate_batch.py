@@ -65,7 +65,7 @@ def dollars_of(server: LlmServer) -> Decimal:
 
 def paid_dollars(folder: Path) -> float:
     figures = json.loads((folder / "run" / "annotation" / "annotation.json").read_text())
-    return float(figures["calls"]["dollars"])
+    return float(figures["ledger"]["dollars"])
 
 
 def test_labels_and_the_bill_at_half_the_price(

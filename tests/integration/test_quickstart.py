@@ -32,7 +32,7 @@ def test_prompts_are_compared_and_the_corpus_is_labelled_with_no_server(
     labelled = rows(tmp_path)
     assert len(labelled) == 1500
     figures = json.loads((tmp_path / "run" / "annotation" / "annotation.json").read_text())
-    assert figures["calls"]["calls"] == 0  # nothing was paid
+    assert figures["ledger"]["calls"] == 0  # nothing was paid
     assert 0.5 < figures["truth"]["f1"]["value"] < 0.9
 
 
