@@ -77,7 +77,8 @@ def annotate_corpus(recipe: Recipe, only_plan: bool) -> None:
         order = [*plan.incomplete, *(index for index in range(len(work.sentences)) if index not in missing)]
         answers = _ask(recipe, work, [work.sentences[index] for index in order])
         labelled = [one for _, one in sorted(zip(order, answers.labelled, strict=True), key=itemgetter(0)) if one]
-        folder = _write(recipe, work, labelled, answers)
+        if labelled:
+            folder = _write(recipe, work, labelled, answers)
     if left := len(work.sentences) - len(labelled):
         raise NercError(_why_left(f"{left:,} sentences are not labelled", answers, recipe))
     if left := answers.second_tries_left:
@@ -118,7 +119,7 @@ def annotate_where_known(recipe: Recipe) -> None:
             return read_all(asked, about, work.endpoints, work.ledger, lambda key: "not asked yet")
 
         answers = asyncio.run(with_fallback(work.labeller, work.fallback, work.sentences, look_up))
-        if not answers.unanswered:
+        if not answers.unanswered and work.sentences:
             _write(recipe, work, [one for one in answers.labelled if one], answers)
 
 

@@ -150,6 +150,59 @@ def test_a_reply_that_cannot_be_used_is_asked_for_in_another_format_and_else_rej
     assert by_last_word["no8"]["llm_tags"] == truth(by_last_word["no8"]["tokens"])
 
 
+def test_sentences_that_a_server_refuses_stop_no_others(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with LlmServer(faults={"context": 0.3}, seed=3) as server:
+        recipe = write_recipe(folder, server.url, endpoints=[{"base_url": server.url, "concurrency": 1}])
+        for _ in range(2):  # what is missing is asked first in the second start
+            assert run("annotate", recipe, f"run.dir={folder / 'run'}") == 1
+            left = 60 - len(rows(folder))
+            assert 5 < left < 30
+            assert f"{left} sentences are not labelled" in capsys.readouterr().err
+
+
+def test_money_for_calls_that_broke_off_counts_in_the_next_start(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with LlmServer(faults={"drop": 1.0}, times=3, seed=1) as server:
+        recipe = write_recipe(folder, server.url, endpoints=[{"base_url": server.url, "concurrency": 1}])
+        words = [recipe, f"run.dir={folder / 'run'}", "annotation.limit_dollars=0.002"]
+        assert run("annotate", *words) == 1
+        calls = server.stats["calls"]
+        assert calls > 2
+        capsys.readouterr()
+        assert run("annotate", *words) == 1
+        assert "annotation.limit_dollars = 0.002: reached" in capsys.readouterr().err
+        assert server.stats["calls"] <= calls + 1
+
+
+def test_a_second_try_that_could_not_be_made_is_no_success(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def careless(messages: Sequence[Mapping[str, str]], form: Mapping[str, Any] | None) -> str:
+        return "no JSON" if "`no8`" in messages[-1]["content"] else answer_capitals(messages, form)
+
+    with LlmServer(answer=careless) as server:
+        recipe = write_recipe(folder, server.url)
+        words = [recipe, f"run.dir={folder / 'run'}"]
+        assert run("annotate", *words) == 0
+    # The first answers are known, and nobody is there for the second.
+    capsys.readouterr()
+    words += [f"annotation.fallback_prompt={folder / 'spans.yaml'}", "annotation.deadline_seconds=1"]
+    assert run("annotate", *words) == 1
+    assert "1 rejected sentences wait for their second try" in capsys.readouterr().err
+
+
+def test_labels_of_other_settings_are_not_trained_on_without_a_word(
+    folder: Path, server: LlmServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = write_recipe(folder, server.url)
+    words = [recipe, f"run.dir={folder / 'run'}", "active.max_iterations=0", "active.min_iterations=0"]
+    words += ["active.initial_epochs=1"]
+    assert run("annotate", *words) == 0
+    capsys.readouterr()
+    assert run("active", *words, f"annotation.prompt={folder / 'spans.yaml'}") == 1
+    assert "made with another prompt, model or setting" in capsys.readouterr().err
+    assert run("active", *words, "run.seed=14") == 0  # another seed trains on the same labels
+
+
 def test_votes_are_counted(folder: Path) -> None:
     def wavering(messages: Sequence[Mapping[str, str]], form: Mapping[str, Any] | None) -> str:
         answer = json.loads(answer_capitals(messages, form))

@@ -233,6 +233,20 @@ def test_a_server_that_never_answers_is_given_up_long_before_the_deadline(
         assert "it needs the model m" in outcome.reason
 
 
+def test_a_server_that_loads_its_model_is_not_taken_for_absent(ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "_SECONDS_TO_START", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    server = LlmServer(port)
+    server.script.extend(["503"] * 4)
+    starter = threading.Timer(0.1, server.__enter__)
+    starter.start()
+    (reply,) = ask_all([endpoint(f"http://127.0.0.1:{port}/v1")], [question(1)], ledger, deadline=30)
+    starter.join()
+    server.__exit__()
+    assert isinstance(reply, Reply)
+
+
 def test_a_server_that_starts_late_is_waited_for(ledger: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -357,12 +371,19 @@ def test_a_request_without_schema_asks_for_no_form(ledger: Path) -> None:
     assert reply.mode == "text"
 
 
-def test_a_server_that_calls_the_limit_by_another_name_is_understood(ledger: Path) -> None:
-    with LlmServer(limit_name="max_completion_tokens") as server:
-        outcomes = ask_all([endpoint(server, concurrency=1)], [question(number) for number in range(5)], ledger)
-        assert server.stats["400"] == 1
+@pytest.mark.parametrize("concurrency", [1, 8])
+@pytest.mark.parametrize("schema", [True, False])
+def test_a_server_that_calls_the_limit_by_another_name_is_understood(
+    concurrency: int, schema: bool, ledger: Path
+) -> None:
+    """Eight at once are refused together, and none of them may take that for a word about the form of the answer."""
+    asked = [question(number) if schema else question(number, schema=None) for number in range(40)]
+    with LlmServer(limit_name="max_completion_tokens", latency=0.01) as server:
+        outcomes = ask_all([endpoint(server, concurrency=concurrency)], asked, ledger)
+        assert 1 <= server.stats["400"] <= concurrency
         assert server.requests[-1]["max_completion_tokens"] == 200
-    assert {reply.mode for reply in outcomes if isinstance(reply, Reply)} == {"json_schema"}
+    assert all(isinstance(outcome, Reply) for outcome in outcomes)
+    assert {outcome.mode for outcome in outcomes if isinstance(outcome, Reply)} == {"json_schema" if schema else "text"}
 
 
 # Several endpoints

@@ -141,7 +141,14 @@ def test_no_entities_is_an_answer(format: Format, fields: tuple[str, ...]) -> No
 
 @every_format
 @pytest.mark.parametrize(
-    "text", ["", "None.", "There are no named entities in this sentence.", "{}", "[{}]", "```\n```"]
+    "text",
+    [
+        *("", "None.", "There are no named entities in this sentence.", "{}", "[{}]", "```\n```"),
+        *("I am sorry, I cannot do that. []", "- [ ] cannot answer", "Here you are: {}"),
+        'Sure: [] wait {"entities":[{"text":"Bob","type":"PER"',
+        f"Sentence: {' '.join(WORDS)}\nOutput:",
+        f"I am sorry, I can't mark this sentence: {' '.join(WORDS)}",
+    ],
 )
 def test_what_cannot_be_read_is_not_no_entities(format: Format, fields: tuple[str, ...], text: str) -> None:
     reading = read(text, format, fields)
