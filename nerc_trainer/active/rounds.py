@@ -84,7 +84,7 @@ class Rounds:
         from nerc_trainer.modeling.load import read_weights
 
         self.trainer.load_weights(
-            read_weights(folder, self.recipe.model.encoder) if self.trainer.is_world_process_zero() else None
+            read_weights(folder, self.recipe.model) if self.trainer.is_world_process_zero() else None
         )
 
     def reason_to_stop(self) -> str | None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nerc_trainer.annotation.ledger import Ledger
     from nerc_trainer.annotation.request import Endpoint, Request
 
-_SENTENCES_AT_A_TIME = 1_000
+_SENTENCES_AT_A_TIME = 200  # more of them alive at a time keep the garbage collector busy
 _USUAL_SHARE = 0.25  # of the longest answer that is allowed; right answers seldom take more
 
 

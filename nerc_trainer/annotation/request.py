@@ -9,7 +9,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Literal
+from json.encoder import encode_basestring_ascii
+from typing import Any, Literal, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from nerc_trainer.annotation.money import ModelPrice
@@ -29,8 +30,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 _TOKENS_AROUND_MESSAGE = 16
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """One call of the chat completions API, the model left open. `sample` counts repeats of the same question."""
 
     messages: tuple[Mapping[str, str], ...]
@@ -59,9 +59,12 @@ class Endpoint:
     requests_per_minute: float | None
     tokens_per_minute: float | None
     price: ModelPrice
+    digest: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "base_url", normalise_url(self.base_url))
+        told = hashlib.sha256(json.dumps([self.base_url, self.model]).encode()).digest()
+        object.__setattr__(self, "digest", told)
 
     @property
     def is_local(self) -> bool:
@@ -104,48 +107,51 @@ def request_key(endpoint: Endpoint, request: Request) -> bytes:
 
 def request_keys(endpoints: Sequence[Endpoint], request: Request) -> list[bytes]:
     """`request_key` for each of several endpoints."""
-    *shared, last = request.messages
-    sampling = (
-        request.max_tokens,
-        float(request.temperature),
-        None if request.top_p is None else float(request.top_p),
-        request.seed,
-        request.sample,
-        request.logprobs,
-    )
+    last = request.messages[-1]
     # Requests share their first messages and their schema, which are digested once: a million keys take seconds.
-    question = hashlib.sha256(b"".join([_shared_digest(value) for value in (request.schema, *shared)]))
-    question.update(_digest(last) + repr(sampling).encode())
-    return [hashlib.sha256(_whom(endpoint) + question.digest()).digest()[:16] for endpoint in endpoints]
+    question = _shared_hash(request.schema, request.messages[:-1]).copy()
+    question.update(_digest(last))
+    question.update(
+        _sampling(
+            request.max_tokens, request.temperature, request.top_p, request.seed, request.sample, request.logprobs
+        )
+    )
+    told = question.digest()
+    return [hashlib.sha256(endpoint.digest + told).digest()[:16] for endpoint in endpoints]
 
 
 def _digest(value: Any) -> bytes:
     """32 bytes for a message or schema; the order of a schema's keys is the order of its answers, so it counts."""
     if value is not None and value.keys() == {"role", "content"}:
-        value = [value["role"], value["content"]]
-    return hashlib.sha256(_COMPACT.encode(value).encode()).digest()
+        text = f"[{encode_basestring_ascii(value['role'])},{encode_basestring_ascii(value['content'])}]"
+    else:
+        text = _COMPACT.encode(value)
+    return hashlib.sha256(text.encode()).digest()
 
 
-@lru_cache(maxsize=64)
-def _whom(endpoint: Endpoint) -> bytes:
-    return hashlib.sha256(json.dumps([endpoint.base_url, endpoint.model]).encode()).digest()
+@lru_cache(maxsize=4096)
+def _sampling(
+    max_tokens: int, temperature: float, top_p: float | None, seed: int | None, sample: int, logprobs: bool
+) -> bytes:
+    top_p = None if top_p is None else float(top_p)
+    return repr((max_tokens, float(temperature), top_p, seed, sample, logprobs)).encode()
 
 
-_digests: dict[int, tuple[Any, bytes]] = {}
-_MOST_DIGESTS = 65_536
+_hashes: dict[tuple[int, ...], tuple[Any, Any]] = {}
+_MOST_HASHES = 16_384
 
 
-def _shared_digest(value: Any) -> bytes:
-    """`_digest` of an object that many requests share and nobody changes; it is known again by its identity."""
-    known = _digests.get(id(value))
-    if known is not None and known[0] is value:
-        return known[1]
-    if len(_digests) >= _MOST_DIGESTS:
-        _digests.clear()
-    digest = _digest(value)
-    # The object is kept with its digest, so no other object gets its identity.
-    _digests[id(value)] = value, digest
-    return digest
+def _shared_hash(schema: Any, messages: tuple[Mapping[str, str], ...]) -> Any:
+    """The hash of what many requests share and nobody changes; it is known again by the identity of its parts."""
+    identity = (id(schema), *map(id, messages))
+    known = _hashes.get(identity)
+    if known is None:
+        if len(_hashes) >= _MOST_HASHES:
+            _hashes.clear()
+        told = hashlib.sha256(b"".join([_digest(value) for value in (schema, *messages)]))
+        # The objects are kept with their hash, so no other object gets their identity.
+        known = _hashes[identity] = ((schema, messages), told)
+    return known[1]
 
 
 def chat_body(model: str, request: Request, mode: Mode, limit_name: str = MAX_TOKENS) -> dict[str, Any]:

@@ -77,8 +77,11 @@ class Template:
 
     def render(self, variables: Mapping[str, Any]) -> str:
         """The text with ``variables`` filled in; NercError names the line of what can't be done."""
-        if self._pieces is not None and all(name in variables for name, _ in self._pieces if name):
-            return "".join(str(variables[name]) if name else text for name, text in self._pieces)
+        if self._pieces is not None:
+            try:
+                return "".join([str(variables[name]) if name else text for name, text in self._pieces])
+            except KeyError:  # jinja2 has the words for that
+                pass
         try:
             return self._compiled.render(variables)
         except Exception as error:  # an expression can fail in any way that Python can

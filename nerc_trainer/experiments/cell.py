@@ -16,6 +16,7 @@ from nerc_trainer.corpus.encode import PieceDataset, flatten_tags
 from nerc_trainer.corpus.labels import tags_to_spans
 from nerc_trainer.evaluation.intervals import entity_counts
 from nerc_trainer.evaluation.metrics import entity_scores
+from nerc_trainer.modeling.build import weights_digest
 from nerc_trainer.training.mixing import Mix, train_mixed
 from nerc_trainer.training.training_set import UNLABELLED, first_of_equals
 
@@ -67,11 +68,13 @@ def draw_expert(sentences: np.ndarray, first_equal: np.ndarray, share: float, se
 def digest(cell: Cell, recipe: Recipe, corpus: Corpus) -> str:
     """Names all that a cell's figures hang on, but not where the run is."""
     ids = corpus.train["id"]
-    mixing = recipe.mixing.model_dump(mode="json") if cell.labels == "mixed" else None
+    mixing = recipe.mixing.model_dump(mode="json") if cell.labels in ("mixed", "expert") else None
     said = [
         [cell.labels, cell.steps, cell.seed, recipe.run.batch_size, recipe.run.cpu_threads, mixing],
         recipe.model_dump(mode="json", include={"model", "training", "optimizer"}),
         dict(sorted(corpus.fingerprints.items())),
+        list(corpus.labels.types),
+        weights_digest(recipe.model),
         *([ids[index] for index in indices] for indices in (cell.sentences, cell.expert)),
         None if cell.held_out is None else [ids[index] for index in cell.held_out],
     ]
@@ -88,13 +91,13 @@ def run_cell(bench: Workbench, cell: Cell) -> dict[str, Any]:
     training_set = label_sentences(bench, cell)
     restart = partial(bench.start_anew, cell.seed)
     restart()
-    mixing = train_mixed(
-        Mix(bench.trainer, training_set, bench.recipe.mixing, cell.steps, restart, bench.llm_confidence())
-    )
+    mix = Mix(bench.trainer, training_set, bench.recipe.mixing, cell.steps, restart, bench.llm_confidence())
+    mixing = train_mixed(mix)
     return {
         "labels": cell.labels,
         "seed": cell.seed,
         "steps": cell.steps,
+        "steps_made": sum(mix.steps_made),
         "training_set": training_set.fingerprint(),
         **training_set.counts(),
         "mixing": mixing,

@@ -45,7 +45,7 @@ def run_cells(
     )
     branches = branches or {}
     for name, branch in branches.items():
-        if not on_main(lambda: is_kept(recipe, branch)):  # noqa: B023
+        if not on_main(lambda: is_kept(recipe, branch, digests[name])):  # noqa: B023
             known[name] = None
     missing = [cell for cell in cells if known[cell.name] is None]
     workers = min(workers, len(missing))

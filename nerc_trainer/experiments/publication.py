@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from nerc_trainer.active.record import installed_versions, run_id
 from nerc_trainer.costs import expert_dollars
+from nerc_trainer.experiments.cell import digest
 from nerc_trainer.files import sync_folder, write_json, write_text
 from nerc_trainer.public_names import without_folders
 from nerc_trainer.ranks import on_main
@@ -27,12 +29,14 @@ def model_folder(recipe: Recipe, branch: str) -> Path:
     return recipe.run.dir / "models" / branch
 
 
-def is_kept(recipe: Recipe, branch: str) -> bool:
-    """Whether the tagger of a branch is there as it was sealed."""
+def is_kept(recipe: Recipe, branch: str, cell_digest: str) -> bool:
+    """Whether the tagger of a branch is there as it was sealed, and comes from the cell with this digest."""
     from nerc_trainer.hub.seal import check_seal
 
     folder = model_folder(recipe, branch)
-    return folder.is_dir() and not check_seal(folder)
+    if not folder.is_dir() or check_seal(folder):
+        return False
+    return json.loads((folder / "round.json").read_text(encoding="utf-8")).get("cell") == cell_digest
 
 
 def keep_model(bench: Workbench, cell: Cell, figures: Mapping[str, Any], branch: str) -> None:
@@ -82,10 +86,11 @@ def model_record(recipe: Recipe, corpus: Corpus, cell: Cell, figures: Mapping[st
         "repo": recipe.hub.repo or recipe.run.name,
         "run": run_id(recipe, facts),
         "branch": branch,
+        "cell": digest(cell, recipe, corpus),
         "round": None,
         "labels": cell.labels,
         "mixing": recipe.mixing.mode if cell.labels == "mixed" else None,
-        "steps": cell.steps,
+        "steps": figures["steps_made"],
         "recipe_name": recipe.run.name,
         "head": recipe.model.head,
         "adapters": recipe.model.lora is not None,

@@ -34,6 +34,7 @@ class BiLSTMConfig(PretrainedConfig):
         **options: Any,
     ) -> None:
         self.encoder = dict(encoder or {})
+        self.encoder.pop("_name_or_path", None)  # a folder of the machine that it was trained on
         self.lstm_hidden_size = lstm_hidden_size
         self.head_dropout = head_dropout
         super().__init__(**options)

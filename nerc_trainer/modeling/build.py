@@ -43,6 +43,17 @@ def locate_encoder(model: ModelSection) -> str:
     return source
 
 
+def weights_digest(model: ModelSection) -> str | None:
+    """SHA-256 of the encoder's weights where they lie in a folder or a package; None for one on the Hub."""
+    weights = Path(locate_encoder(model.model_copy(update={"sha256": None}))) / "model.safetensors"
+    return _digest_of(weights, weights.stat().st_mtime_ns) if weights.is_file() else None
+
+
+@lru_cache(maxsize=4)
+def _digest_of(weights: Path, changed: int) -> str:
+    return sha256_of(weights)
+
+
 def _folder_in_package(package: str) -> Path:
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:

@@ -7,21 +7,24 @@ from typing import TYPE_CHECKING
 
 from nerc_trainer.errors import NercError
 from nerc_trainer.modeling.build import cache_alone, word_tokenizer
-from nerc_trainer.modeling.lora import ADAPTER_CONFIG, load_adapters
+from nerc_trainer.modeling.lora import ADAPTER_CONFIG, load_adapters, named_base
 from nerc_trainer.recipe.section import is_hub_id
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+    from nerc_trainer.recipe.sections import ModelSection
+
 
 def load_model(
-    where: str, encoder: str | None = None, trust_remote_code: bool = False, merged: bool = True
+    where: str, encoder: str | None = None, trust_remote_code: bool = False
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Model and tokenizer of a folder, of ``owner/name`` or of ``owner/name@revision`` on the Hub.
 
     Any token-classification model will do. Where only adapters are there, they are put on the encoder that they name,
-    at the revision that they name, or on ``encoder``, and ``merged`` into it. NercError says what is wrong.
+    at the revision that they name, or on ``encoder`` (a folder, ``owner/name`` or ``owner/name@revision``), and merged
+    into it. NercError says what is wrong.
     """
     from transformers import AutoModelForTokenClassification
 
@@ -31,8 +34,8 @@ def load_model(
         tokenizer = word_tokenizer(source, where, trust_remote_code=trust_remote_code, **options)
         folder = _adapter_folder(source, options)
         if folder is not None:
-            adapted = load_adapters(folder, tokenizer, encoder, trust_remote_code)
-            return adapted.merge_and_unload() if merged else adapted, tokenizer
+            base = base_of_adapters(folder, encoder, trust_remote_code)
+            return load_adapters(folder, tokenizer, base).merge_and_unload(), tokenizer
         model = AutoModelForTokenClassification.from_pretrained(
             source, use_safetensors=True, dtype="float32", trust_remote_code=trust_remote_code, **options
         )
@@ -45,12 +48,29 @@ def load_model(
         ) from error
 
 
-def read_weights(folder: Path, encoder: str) -> dict[str, torch.Tensor]:
-    """The weights of a tagger that a run has saved, under the names that the model in memory has for them."""
+def base_of_adapters(folder: Path, encoder: str | None, trust_remote_code: bool) -> ModelSection:
+    """The encoder that adapters stand on: the one that they name, or ``encoder`` as the user names it."""
+    named = named_base(folder).model_copy(update={"trust_remote_code": trust_remote_code})
+    if encoder is None:
+        return named
+    if encoder.startswith("package:") or Path(encoder).is_dir():
+        return named.model_copy(update={"encoder": encoder, "revision": None})
+    source, revision = split_revision(encoder)
+    return named.model_copy(
+        update={"encoder": source, "revision": revision or (named.revision if source == named.encoder else None)}
+    )
+
+
+def read_weights(folder: Path, model: ModelSection) -> dict[str, torch.Tensor]:
+    """The weights of a tagger that a run has saved, under the names that the model in memory has for them.
+
+    Where the run has saved adapters alone, they stand on the encoder that ``model`` names.
+    """
     from transformers import AutoModelForTokenClassification
 
     if (folder / ADAPTER_CONFIG).exists():
-        return load_model(str(folder), encoder, merged=False)[0].state_dict()
+        tokenizer = word_tokenizer(str(folder), str(folder))
+        return load_adapters(folder, tokenizer, model).state_dict()
     return AutoModelForTokenClassification.from_pretrained(folder, use_safetensors=True, dtype="float32").state_dict()
 
 

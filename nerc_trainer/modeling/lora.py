@@ -12,7 +12,7 @@ from nerc_trainer.errors import NercError
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from nerc_trainer.recipe.sections import LoraSection
+    from nerc_trainer.recipe.sections import LoraSection, ModelSection
 
 ADAPTER_CONFIG = "adapter_config.json"
 _ALWAYS_SAVED = ("classifier", "score")  # by peft, for taggers
@@ -56,33 +56,34 @@ def _linear_layers(tagger: PreTrainedModel, encoder_name: str, wanted: list[str]
     return wanted
 
 
-def load_adapters(
-    folder: Path, tokenizer: PreTrainedTokenizerBase, encoder: str | None, trust_remote_code: bool
-) -> PreTrainedModel:
-    """The tagger of a folder that holds adapters and head alone, on the encoder that the folder names.
-
-    ``encoder`` is taken instead of that, for one that was a folder when the adapters were trained.
-    """
-    from peft import PeftModel
-
-    from nerc_trainer.corpus.labels import LabelSet
-    from nerc_trainer.modeling.build import build_tagger
+def named_base(folder: Path) -> ModelSection:
+    """The encoder that a folder with adapters names, with its head; its weights are checked where a digest is known."""
     from nerc_trainer.recipe.sections import ModelSection
 
     said = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    types = json.loads((folder / "labels.json").read_text(encoding="utf-8"))["types"]
     is_bilstm = config["model_type"] == "bilstm_tagger"
     head = {name: config[name] for name in ("lstm_hidden_size", "head_dropout")} if is_bilstm else {}
-    section = ModelSection(
-        encoder=encoder or said["base_model_name_or_path"],
-        revision=None if encoder else said["revision"],
+    labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
+    return ModelSection(
+        encoder=said["base_model_name_or_path"],
+        revision=said["revision"],
+        sha256=labels.get("encoder_sha256"),
         head="bilstm" if is_bilstm else "linear",
-        trust_remote_code=trust_remote_code,
         **head,
     )
+
+
+def load_adapters(folder: Path, tokenizer: PreTrainedTokenizerBase, base: ModelSection) -> PreTrainedModel:
+    """The tagger of a folder that holds adapters and head alone, on the encoder ``base``."""
+    from peft import PeftModel
+
+    from nerc_trainer.corpus.labels import LabelSet
+    from nerc_trainer.modeling.build import build_tagger
+
+    types = json.loads((folder / "labels.json").read_text(encoding="utf-8"))["types"]
     try:
-        tagger = build_tagger(section, LabelSet.from_types(types), 0, tokenizer)
+        tagger = build_tagger(base.model_copy(update={"lora": None}), LabelSet.from_types(types), 0, tokenizer)
     except NercError as error:
         raise NercError(
             f"{folder}: adapters alone, and their encoder is missing ({error}), or use --encoder"

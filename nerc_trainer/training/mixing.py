@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,6 +38,7 @@ class Mix:
     restart: Callable[[], None]
     confidence: np.ndarray | None = None
     first_stage: int = 0
+    steps_made: list[int] = field(default_factory=list)
 
     @property
     def llm(self) -> np.ndarray:
@@ -64,15 +65,19 @@ class Mix:
     ) -> None:
         """Train on sentences, in their order in the text."""
         dataset = PieceDataset(self.training_set.text, np.sort(sentences), tag_ids, weights)
+        self.steps_made.append(max(steps, 1))
         self.trainer.train_steps(dataset, max(steps, 1), self.first_stage + stage)
 
 
 def train_mixed(mix: Mix) -> dict[str, float]:
     """Train as ``mixing.mode`` says; returns what the mode has to say of the labels, for the report.
 
-    With the labels of only one of the two there is nothing to mix, and every mode is a plain training.
+    With the labels of only one of the two there is nothing to mix, and a mode is a plain training. Only self_train with
+    ``mixing.unlabelled`` teaches an expert's tagger too, by text alone: else a comparison of both would take for the
+    worth of the LLM's labels what its sentences are worth as text.
     """
-    if not len(mix.llm) or not len(mix.expert):
+    by_text = mix.section.mode == "self_train" and mix.section.unlabelled and len(mix.unlabelled)
+    if not len(mix.expert) or not (len(mix.llm) or by_text):
         return concat(mix)
     return MODES[mix.section.mode](mix)
 
@@ -166,8 +171,14 @@ def self_train(mix: Mix) -> dict[str, float]:
         tag_ids = given.copy()
         tag_ids[places] = np.where(agreed | sure, told.tags, IGNORED)
         figures = {
-            "agreed_share": float(agreed[by_llm].mean()),
-            "corrected_share": float((sure & ~agreed)[by_llm].mean()),
+            **(
+                {}
+                if not by_llm.any()
+                else {
+                    "agreed_share": float(agreed[by_llm].mean()),
+                    "corrected_share": float((sure & ~agreed)[by_llm].mean()),
+                }
+            ),
             "unlabelled_sentences": float(len(taught) - len(mix.llm)),
         }
         mix.restart()

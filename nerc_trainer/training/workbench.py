@@ -103,9 +103,9 @@ def make_publisher(recipe: Recipe) -> Publisher:
 
 
 def data_facts(recipe: Recipe, corpus: Corpus) -> dict[str, dict[str, Any]]:
-    """What is published about each split: its name without folders, the SHA-256 of its content, its size."""
+    """What is published about each split and the LLM's labels: name without folders, SHA-256 of the content, size."""
     splits = {"train": corpus.train, "dev": corpus.dev, "test": corpus.test}
-    return {
+    facts = {
         name: {
             "name": split_name(recipe.data, getattr(recipe.data, name)),
             "sha256": corpus.fingerprints[name],
@@ -114,3 +114,7 @@ def data_facts(recipe: Recipe, corpus: Corpus) -> dict[str, dict[str, Any]]:
         for name, split in splits.items()
         if split is not None
     }
+    if "llm" in corpus.fingerprints:
+        labelled = sum(bool(tags) for tags in corpus.train["llm_tags"])
+        facts["llm"] = {"name": "labels by an LLM", "sha256": corpus.fingerprints["llm"], "sentences": labelled}
+    return facts
