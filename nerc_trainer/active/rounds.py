@@ -179,13 +179,12 @@ class Rounds:
     def _seal(self, number: int, record: dict[str, Any]) -> None:
         from nerc_trainer.card import render_card
         from nerc_trainer.hub import seal
+        from nerc_trainer.training.workbench import write_labels
 
         folder = self.journal.model_folder(number)
         published = published_record(self.recipe, record, self.history, self.data, installed_versions())
         write_json(folder / "round.json", published)
-        write_json(
-            folder / "labels.json", {"types": list(self.trainer.labels.types), "tags": list(self.trainer.labels.tags)}
-        )
+        write_labels(folder, self.recipe, self.trainer.labels)
         write_text(folder / "README.md", render_card(published))
         seal(folder)
         self.journal.seal(number, record)

@@ -7,8 +7,8 @@ from sys import intern
 from nerc_trainer.corpus.source import Sentences, read_lines
 from nerc_trainer.errors import NercError
 
-_DOCUMENT_START = "-DOCSTART-"
-_COMMENT = "# "
+DOCUMENT_START = "-DOCSTART-"
+COMMENT = "# "
 
 
 def read_conll(path: Path, columns: Sequence[str] | None = None, separator: str | None = None) -> Sentences:
@@ -34,7 +34,7 @@ def read_conll(path: Path, columns: Sequence[str] | None = None, separator: str 
             rows = []
             continue
         if len(fields) != len(names):
-            if line.startswith(_COMMENT):
+            if line.startswith(COMMENT):
                 continue
             raise NercError(
                 f"{path}:{number}: {len(fields)} columns instead of {len(names)} ({' '.join(names)}) in {line[:80]!r}; "
@@ -58,7 +58,7 @@ def _rows(path: Path, separator: str | None) -> Iterator[tuple[int, str, list[st
             fields = [value for value in line.replace("\t", " ").split(" ") if value]
         else:
             fields = line.split(separator) if line.strip(" \t") else []
-        ends = not any(fields) or line.startswith(_DOCUMENT_START) or _DOCUMENT_START in fields
+        ends = not any(fields) or line.startswith(DOCUMENT_START) or DOCUMENT_START in fields
         yield number, line, [] if ends else fields
 
 
@@ -74,7 +74,7 @@ def _infer_columns(path: Path, separator: str | None) -> Sequence[str]:
     """Name the columns after the number that the first row has."""
     for number, line, fields in _rows(path, separator):
         # Whether "# …" is a comment shows only against a row that cannot be one.
-        if not fields or line.startswith(_COMMENT):
+        if not fields or line.startswith(COMMENT):
             continue
         if len(fields) == 1:
             raise NercError(

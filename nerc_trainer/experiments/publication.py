@@ -14,7 +14,7 @@ from nerc_trainer.experiments.cell import digest
 from nerc_trainer.files import sync_folder, write_json, write_text
 from nerc_trainer.public_names import without_folders
 from nerc_trainer.ranks import on_main
-from nerc_trainer.training.workbench import data_facts, make_publisher
+from nerc_trainer.training.workbench import data_facts, make_publisher, write_labels
 
 if TYPE_CHECKING:
     from nerc_trainer.corpus.load import Corpus
@@ -56,8 +56,7 @@ def keep_model(bench: Workbench, cell: Cell, figures: Mapping[str, Any], branch:
         trainer.processing_class.save_pretrained(partial)
         record = model_record(recipe, bench.corpus, cell, figures, branch)
         write_json(partial / "round.json", record)
-        types, tags = bench.corpus.labels.types, bench.corpus.labels.tags
-        write_json(partial / "labels.json", {"types": list(types), "tags": list(tags)})
+        write_labels(partial, recipe, bench.corpus.labels)
         write_text(partial / "README.md", render_card(record))
         seal(partial)
         shutil.rmtree(folder, ignore_errors=True)  # of another recipe, whose figures are gone

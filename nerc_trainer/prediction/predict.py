@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import queue
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -11,12 +13,11 @@ from typing import IO
 
 from tqdm.auto import tqdm
 
-from nerc_trainer.prediction.readers import InputFormat, read_sentences
-from nerc_trainer.prediction.tagger import load_tagger
+from nerc_trainer.prediction.readers import InputFormat, Sentence, read_sentences
+from nerc_trainer.prediction.tagger import NOTHING, load_tagger
 from nerc_trainer.prediction.writers import OutputFormat, writer
 
 _AT_A_TIME = 1_024  # sentences: enough to sort by length, few enough to come out while more are read
-_AT_A_TERMINAL = 1
 
 
 def predict(
@@ -34,18 +35,56 @@ def predict(
     """
     tagger = load_tagger(model, encoder, trust_remote_code)
     sentences = read_sentences(source, source_format)
-    typed = str(source) == "-" and sys.stdin.isatty()
+    chunks = _as_they_come(sentences) if str(source) == "-" else _of_one_size(sentences)
     quiet = target is None and sys.stdout.isatty()  # a bar would stand between the sentences
     count = 0
     with _opened(target) as file, tqdm(unit="sentence", delay=2, leave=False, disable=quiet) as bar:
         write = writer(target_format or ("colour" if file.isatty() else "jsonl"), file, tagger.types)
-        while chunk := list(islice(sentences, _AT_A_TERMINAL if typed else _AT_A_TIME)):
-            for sentence, tagged in zip(chunk, tagger.tag([one.tokens for one in chunk]), strict=True):
-                write(sentence, tagged, count)
+        for chunk in chunks:
+            tagged = iter(tagger.tag([one.tokens for one in chunk if one.tokens]))
+            for sentence in chunk:
+                write(sentence, next(tagged) if sentence.tokens else NOTHING, count)
                 count += 1
             file.flush()
             bar.update(len(chunk))
     return count
+
+
+def _of_one_size(sentences: Iterator[Sentence]) -> Iterator[list[Sentence]]:
+    while chunk := list(islice(sentences, _AT_A_TIME)):
+        yield chunk
+
+
+def _as_they_come(sentences: Iterator[Sentence]) -> Iterator[list[Sentence]]:
+    """What has been read so far, while more is waited for: someone may type it, or a program write it bit by bit."""
+    waiting: queue.Queue[Sentence | BaseException | None] = queue.Queue(_AT_A_TIME)
+
+    def read() -> None:
+        try:
+            for sentence in sentences:
+                waiting.put(sentence)
+            waiting.put(None)
+        except BaseException as failure:  # it is raised where the others are read
+            waiting.put(failure)
+
+    threading.Thread(target=read, daemon=True).start()
+    end: BaseException | None = None
+    is_over = False
+    while not is_over:
+        chunk: list[Sentence] = []
+        while len(chunk) < _AT_A_TIME:
+            try:
+                item = waiting.get(block=not chunk)
+            except queue.Empty:
+                break
+            if not isinstance(item, Sentence):
+                end, is_over = item, True
+                break
+            chunk.append(item)
+        if chunk:
+            yield chunk
+    if end is not None:
+        raise end
 
 
 @contextmanager

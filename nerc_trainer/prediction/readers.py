@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from nerc_trainer.corpus.conll import COMMENT, DOCUMENT_START
 from nerc_trainer.corpus.jsonl import read_rows, read_tokens
 from nerc_trainer.corpus.source import read_lines
 from nerc_trainer.corpus.words import Word, split_words
@@ -26,15 +27,15 @@ class Sentence:
 
 
 def read_sentences(path: Path, format: InputFormat) -> Iterator[Sentence]:
-    """Yield the sentences of a file, or of standard input (``-``), while it is read; those without a word are skipped.
+    """Yield the sentences of a file, or of standard input (``-``), while it is read.
 
     text: a sentence or paragraph a line. conll: a word a line, in the first column, and a blank line between sentences.
-    jsonl: rows with tokens or text. "auto" goes by the file's name, and takes standard input for text.
+    jsonl: rows with tokens or text. "auto" goes by the file's name, and takes standard input for text. A line of text
+    or a row without a word is a sentence of no words, so that what comes out can be laid beside what went in.
     """
     chosen = _by_name(path) if format == "auto" else format
     source = Path("/dev/stdin") if str(path) == "-" else path
-    reader = {"text": _read_text, "conll": _read_conll, "jsonl": _read_jsonl}[chosen]
-    return (sentence for sentence in reader(source) if sentence.tokens)
+    return {"text": _read_text, "conll": _read_conll, "jsonl": _read_jsonl}[chosen](source)
 
 
 def _by_name(path: Path) -> str:
@@ -54,15 +55,28 @@ def _from_text(text: str, row: dict[str, Any]) -> Sentence:
 
 
 def _read_conll(path: Path) -> Iterator[Sentence]:
+    """The first column of each row, by the rules of `nerc_trainer.corpus.conll` for documents and comments."""
     tokens: list[str] = []
+    width: int | None = None  # columns of a row that is no comment for sure
+    perhaps_rows: list[list[str]] = []
     for _, line in read_lines(path):
         columns = [value for value in line.replace("\t", " ").split(" ") if value]
-        if columns and columns[0] != "-DOCSTART-":
+        if columns and columns[0] != DOCUMENT_START:
+            if line.startswith(COMMENT):
+                if width is None:
+                    perhaps_rows.append(columns)
+                    continue
+                if len(columns) != width:
+                    continue
+            elif width is None:
+                width = len(columns)
+                tokens = [row[0] for row in perhaps_rows if len(row) == width]
             tokens.append(columns[0])
         elif tokens:
             yield Sentence(tokens)
             tokens = []
-    yield Sentence(tokens)
+    if tokens:
+        yield Sentence(tokens)
 
 
 def _read_jsonl(path: Path) -> Iterator[Sentence]:

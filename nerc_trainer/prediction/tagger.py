@@ -33,6 +33,9 @@ class Tagged:
         return [(span, float(self.confidence[span.start : span.end].min())) for span in tags_to_spans(self.tags, "bio")]
 
 
+NOTHING = Tagged([], [], np.zeros(0, dtype=np.float32))  # what there is in a sentence of no words
+
+
 class Tagger:
     """Tags sentences that are split into words; on the GPU where there is one."""
 

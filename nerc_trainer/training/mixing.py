@@ -197,7 +197,7 @@ MODES: dict[str, Callable[[Mix], dict[str, float]]] = {
 
 def _in_two_steps(mix: Mix, llm: np.ndarray, tag_ids: np.ndarray, stage: int) -> None:
     """First on sentences that the LLM labelled, then on the expert's."""
-    expert_steps = round(mix.section.expert_steps * mix.steps)
+    expert_steps = round(mix.section.expert_steps * mix.steps) if len(llm) else mix.steps
     if len(llm):
         mix.train(llm, tag_ids, mix.steps - expert_steps, stage)
     mix.train(mix.expert, tag_ids, expert_steps, stage + 1)

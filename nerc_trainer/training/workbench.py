@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nerc_trainer.corpus.encode import EncodedText, PieceDataset, encode_words, flatten_tags
+from nerc_trainer.files import write_json
 from nerc_trainer.hub import Publisher
-from nerc_trainer.modeling.build import build_tagger, load_tokenizer, piece_length
+from nerc_trainer.modeling.build import build_tagger, load_tokenizer, piece_length, weights_digest
 from nerc_trainer.public_names import split_name
 from nerc_trainer.ranks import main_first
 from nerc_trainer.training.arguments import step_size, token_budget
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     import datasets
     from transformers import TrainingArguments
 
+    from nerc_trainer.corpus.labels import LabelSet
     from nerc_trainer.corpus.load import Corpus
     from nerc_trainer.recipe.sections import Recipe
 
@@ -94,6 +97,14 @@ def build_workbench(recipe: Recipe, arguments: TrainingArguments, corpus: Corpus
         processing_class=tokenizer,
     )
     return Workbench(recipe, corpus, trainer, encode(corpus.train), splits)
+
+
+def write_labels(folder: Path, recipe: Recipe, labels: LabelSet) -> None:
+    """Write labels.json beside a model: its types and tags, and for adapters the digest of their encoder."""
+    said: dict[str, Any] = {"types": list(labels.types), "tags": list(labels.tags)}
+    if recipe.model.lora is not None:
+        said["encoder_sha256"] = weights_digest(recipe.model)
+    write_json(folder / "labels.json", said)
 
 
 def make_publisher(recipe: Recipe) -> Publisher:

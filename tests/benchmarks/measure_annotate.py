@@ -22,8 +22,9 @@ TYPES = ("LOC", "MISC", "ORG", "PER")
 def measure(quick: bool) -> dict[str, Any]:
     """Share of a server's capacity that is used, processor milliseconds a call, seconds and megabytes of a resume.
 
-    The server answers after 0.2 s in each of 64 slots, in a process of its own; 72 calls are in flight. A resume renders every request of the
-    corpus and looks for its reply; its megabytes are what it adds to the process that has imported everything.
+    The server answers after 0.2 s in each of 64 slots, in a process of its own; 72 calls are in flight. A resume
+    renders every request of the corpus and looks for its reply; its megabytes are what it adds to the process that has
+    imported everything.
     """
     calls, rows = (640, 20_000) if quick else (6_400, 1_000_000)
     with tempfile.TemporaryDirectory() as folder:

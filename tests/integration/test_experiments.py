@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +143,42 @@ def test_every_mode_mixes_llm_and_expert(recipe: Path, mode: str) -> None:
     assert figures["scores"]["test"]["f1"] > 0
 
 
+def test_what_compare_publishes_is_what_it_has_measured(recipe: Path) -> None:
+    """Another training in the same run may have put its tagger in the same place."""
+    words = with_llm(recipe, "compare.seeds=[1]")
+    folder = recipe.parent / "run" / "models" / "init-12"
+    assert run("compare", *words) == 0
+    compared = (folder / "model.safetensors").read_bytes()
+    assert run("train", *words, "mixing.mode=concat") == 0
+    assert (folder / "model.safetensors").read_bytes() != compared
+    assert run("compare", *words) == 0
+    assert (folder / "model.safetensors").read_bytes() == compared
+
+
+def test_no_folder_of_the_machine_is_in_a_kept_model(recipe: Path) -> None:
+    encoder = recipe.parent / "encoder"
+    torch.manual_seed(0)
+    AutoModel.from_config(AutoConfig.from_pretrained(SAMPLE / "tiny-encoder")).save_pretrained(encoder)
+    AutoTokenizer.from_pretrained(SAMPLE / "tiny-encoder").save_pretrained(encoder)
+    for head in ("linear", "bilstm"):
+        settings = [f"model.encoder={encoder}", "model.random_weights=false", f"model.head={head}", "train.epochs=1"]
+        assert run("train", recipe, *settings) == 0
+        for path in (recipe.parent / "run" / "models" / "model-primary").rglob("*"):
+            assert path.is_dir() or str(recipe.parent).encode() not in path.read_bytes(), path.name
+
+
+def test_another_encoder_in_the_same_folder_is_trained_anew(recipe: Path) -> None:
+    encoder = recipe.parent / "encoder"
+    AutoTokenizer.from_pretrained(SAMPLE / "tiny-encoder").save_pretrained(encoder)
+    found = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        AutoModel.from_config(AutoConfig.from_pretrained(SAMPLE / "tiny-encoder")).save_pretrained(encoder)
+        assert run("train", recipe, f"model.encoder={encoder}", "model.random_weights=false", "train.epochs=1") == 0
+        found.append(cell(recipe, "model-primary")["scores"]["dev"]["loss"])
+    assert found[0] != found[1]
+
+
 def test_llm_labels_alone_and_the_share_alone(recipe: Path) -> None:
     assert run("train", *with_llm(recipe, "train.labels=llm")) == 0
     assert run("train", *with_llm(recipe, "train.labels=expert", "train.expert_share=0.2")) == 0
@@ -219,31 +257,56 @@ def test_workers_side_by_side_find_what_one_process_finds(recipe: Path) -> None:
 
 
 def test_what_is_predicted_can_be_read_again(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("train", recipe, "train.epochs=1") == 0
+    assert run("train", recipe, "train.epochs=20") == 0
     model, source = recipe.parent / "run" / "models" / "model-primary", recipe.parent / "test.conll"
     tagged = recipe.parent / "tagged.conll"
-    assert run("predict", model, source, "--to", "conll", "--output", tagged) == 0
+    commented = recipe.parent / "commented.conll"
+    commented.write_text("# sentence 1\n" + source.read_text().replace("\n\n", "\n\n# text = and so on\n"))
+    assert run("predict", model, commented, "--to", "conll", "--output", tagged) == 0
     assert "40 sentences are in" in capsys.readouterr().out
     sentences = read_conll(tagged)
     assert sentences.tokens == read_conll(source).tokens
     assert run("evaluate", model, tagged, "--output", recipe.parent / "own.json") == 0
-    assert json.loads((recipe.parent / "own.json").read_text())["f1"] in (0.0, 1.0)
+    assert json.loads((recipe.parent / "own.json").read_text())["f1"] == 1.0
 
+    words = [" ".join(tokens) for tokens in sentences.tokens]
+    rows = [{"id": index, "text": text, "more": [1]} for index, text in enumerate(words)]
+    rows[1:1] = [{"id": "blank", "text": " "}, {"id": "empty", "tokens": []}]
     rows_file = recipe.parent / "rows.jsonl"
-    rows_file.write_text('{"id": 7, "text": "Ilse  met (Harvell).", "more": [1]}\n\n{"tokens": ["a", "b"]}\n')
+    rows_file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     capsys.readouterr()
     assert run("predict", model, rows_file) == 0
-    first, second = map(json.loads, capsys.readouterr().out.strip().split("\n"))
-    assert first["tokens"] == ["Ilse", "met", "(", "Harvell", ")", "."]
-    assert (first["id"], first["more"], len(first["confidence"])) == (7, [1], 6)
-    assert all(first["text"][one["start"] : one["end"]] == one["text"] for one in first["spans"])
-    assert "text" not in second
+    answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [answer["id"] for answer in answers] == [row["id"] for row in rows]
+    assert answers[1]["tokens"] == answers[2]["spans"] == []
+    assert sum(len(answer["spans"]) for answer in answers) > 0
+    for row, answer in zip(rows, answers, strict=True):
+        assert answer.get("more") == row.get("more")
+        assert len(answer["confidence"]) == len(answer["ner_tags"]) == len(answer["tokens"])
+        for one in answer["spans"]:
+            assert answer["text"][one["start"] : one["end"]] == one["text"]
+            assert 0 < one["confidence"] <= 1
     assert run("predict", model, rows_file, "--to", "spans") == 0
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert len(found) == len(first["spans"]) + len(second["spans"])
+    assert [one["sentence"] for one in found] == [answer["id"] for answer in answers for _ in answer["spans"]]
     assert run("predict", model, rows_file, "--to", "colour") == 0
     shown = capsys.readouterr().out
-    assert all(word in shown for word in ("Ilse", "Harvell"))
+    assert all(one["text"] in shown for one in found)
+
+
+def test_an_answer_comes_before_the_next_question(recipe: Path) -> None:
+    assert run("train", recipe, "train.epochs=0.1") == 0
+    model = recipe.parent / "run" / "models" / "model-primary"
+    command = [sys.executable, "-m", "nerc_trainer", "predict", str(model), "-"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for text in ("Ilse met Harvell.", "", "They won."):
+            process.stdin.write(text + "\n")
+            process.stdin.flush()
+            assert json.loads(process.stdout.readline())["text"] == text
+        process.stdin.close()
+        assert process.wait(60) == 0
 
 
 @pytest.mark.parametrize(

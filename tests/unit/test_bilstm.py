@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -94,7 +95,8 @@ def test_saved_and_loaded_it_says_the_same(config: PretrainedConfig, tmp_path: P
     assert type(loaded) is BiLSTMForTokenClassification
     assert loaded.config.id2label[3] == "tag 3"
     with torch.no_grad():
-        assert torch.equal(
+        # The last bit may hang on where in memory weights lie that are mapped from a file.
+        torch.testing.assert_close(
             model(input_ids=ids, attention_mask=mask).logits, loaded(input_ids=ids, attention_mask=mask).logits
         )
 
@@ -170,10 +172,11 @@ def test_the_stock_pipeline_and_a_python_without_this_package_use_it(
         "from transformers import pipeline\n"
         f"model = pipeline('token-classification', model={str(tmp_path)!r}, trust_remote_code=True)\n"
         "assert 'nerc_trainer' not in sys.modules\n"
-        "print([str(one['score']) for one in model('the treehouse')])\n"
+        "print([float(one['score']) for one in model('the treehouse')])\n"
     )
     ended = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, check=False, timeout=120
     )
     assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.strip().splitlines()[-1] == str([str(one["score"]) for one in found])
+    scores = json.loads(ended.stdout.strip().splitlines()[-1])
+    assert scores == pytest.approx([float(one["score"]) for one in found], rel=1e-5)

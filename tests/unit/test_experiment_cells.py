@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
+from datasets import Dataset
 from hypothesis import given
 from hypothesis import strategies as st
+from transformers import PreTrainedTokenizerFast
 
+from nerc_trainer.corpus.encode import encode_words
+from nerc_trainer.corpus.labels import LabelSet
+from nerc_trainer.corpus.load import Corpus
 from nerc_trainer.errors import NercError
-from nerc_trainer.experiments.cell import draw_expert
+from nerc_trainer.experiments.cell import Cell, Labels, draw_expert, label_sentences
 from nerc_trainer.experiments.threshold import equal_without_llm, explain, make_folds
 from nerc_trainer.experiments.train import branch_of
+from nerc_trainer.recipe.sections import Recipe
 from nerc_trainer.training.arguments import steps_of
+from nerc_trainer.training.training_set import LEFT_OUT, UNLABELLED
+from nerc_trainer.training.workbench import Workbench
 
 FIRST_EQUAL = st.lists(st.integers(0, 30), min_size=5, max_size=60).map(
     lambda words: np.array([words.index(word) for word in words])
@@ -86,3 +96,25 @@ def test_nothing_is_said_of_llm_labels_that_do_not_help() -> None:
     summary = {"curves": {"with_llm": [point(0, 0.1), point(10, 0.3), point(50, 0.5)], "without_llm": lower}}
     (line,) = explain({**summary, "knee": None})
     assert line.startswith("no knee")
+
+
+@pytest.mark.parametrize("labels", ["llm", "expert", "mixed"])
+def test_nothing_of_a_held_out_fold_is_in_training_its_text_neither(
+    labels: Labels, wordpiece: PreTrainedTokenizerFast, make_recipe: Callable[..., Recipe]
+) -> None:
+    tokens = [["the", "tree"], ["house"], ["the", "tree"], ["be"], ["house"], ["on"], ["un", "on"], ["the", "tree"]]
+    tags = [["O", "B-PER"], ["O"], ["O", "B-PER"], ["B-PER"], ["O"], ["O"], ["O", "O"], ["O", "B-PER"]]
+    llm = [tags[0], tags[1], [], tags[3], tags[4], tags[5], [], []]
+    columns = {"id": list("abcdefgh"), "tokens": tokens, "ner_tags": tags, "llm_tags": llm}
+    types = LabelSet.from_types(["PER"])
+    corpus = Corpus(Dataset.from_dict(columns), Dataset.from_dict(columns), None, types, {}, {}, [])
+    bench = Workbench(make_recipe(), corpus, None, encode_words(tokens, wordpiece, 64), {})  # type: ignore[arg-type]
+    # "the tree" is held out once, and stands in two other places; the expert labels a sentence that stands twice.
+    cell = Cell("x", labels, np.array([1, 3, 5]), np.array([1]), 10, 13, held_out=np.array([0]))
+    training_set = label_sentences(bench, cell)
+    assert training_set.source[[0, 2, 7]].tolist() == [LEFT_OUT] * 3
+    assert not set(training_set.labelled().sentences) & {0, 2, 7}
+    assert set(training_set.labelled().sentences) == {"llm": {1, 3, 5}, "expert": {1}, "mixed": {1, 3, 5}}[labels]
+    # What the LLM was not asked about may serve as text; a double of a labelled sentence may not.
+    assert 6 in training_set.labelled_by(UNLABELLED)
+    assert 4 not in training_set.labelled_by(UNLABELLED)

@@ -286,13 +286,18 @@ def test_a_closed_run_can_be_opened_again(make_recipe: MakeRecipe) -> None:
 def test_changed_recipe_is_refused_with_every_key_that_changed(make_recipe: MakeRecipe) -> None:
     with opened(make_recipe(active={"query_size": 50})) as journal:
         journal.write_selection(0, SELECTION)
-    changed = make_recipe(active={"query_size": 20, "budget": {"words": 5}}, training={"learning_rate": 1e-3})
+    changed = make_recipe(
+        active={"query_size": 20, "budget": {"words": 5}},
+        training={"learning_rate": 1e-3},
+        mixing={"mode": "concat"},
+    )
     with pytest.raises(NercError) as refused, opened(changed):
         pass
     message = str(refused.value)
     assert "active.query_size: 50 -> 20" in message
     assert "active.budget.words: null -> 5" in message
     assert "training.learning_rate: null -> 0.001" in message
+    assert "mixing.mode: llm_then_expert -> concat" in message
     assert "active.strategy" not in message
     assert "\n" not in message
 

@@ -148,13 +148,31 @@ def test_self_training_labels_what_nobody_has_where_it_is_sure(training_set: Tra
     assert recorder.trained[3]["labels"][2] == [1, IGNORED]
 
 
+def test_text_alone_teaches_an_experts_tagger_too(wordpiece: PreTrainedTokenizerFast, labels: LabelSet) -> None:
+    """So what the LLM's sentences are worth as text is not taken for the worth of its labels."""
+    text = encode_words(SENTENCES, wordpiece, 64)
+    alone = TrainingSet(list("abcdef"), text, labels)
+    alone.add_expert([ExpertLabel("b", ["B-LOC"], "x"), ExpertLabel("e", ["O"], "x")])
+    alone.leave_out(np.array([0]))
+    said = WordPredictions(np.zeros(7, np.int64), np.full(7, 0.95, np.float32), None)
+    recorder = Recorder([said])
+    figures = train_mixed(mix(alone, recorder, mode="self_train"))
+    assert figures == {"unlabelled_sentences": 3}
+    assert [one.get("sentences") for one in recorder.trained] == [[1, 4], None, [2, 3, 5], [1, 4]]
+    plain = Recorder()
+    train_mixed(mix(alone, plain, mode="self_train", unlabelled=False))
+    assert [(one["sentences"], one["steps"]) for one in plain.trained] == [([1, 4], 100)]
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_with_one_kind_of_label_there_is_nothing_to_mix(
     mode: str, wordpiece: PreTrainedTokenizerFast, labels: LabelSet
 ) -> None:
     text = encode_words(SENTENCES, wordpiece, 64)
     recorder = Recorder()
-    train_mixed(mix(TrainingSet(list("abcdef"), text, labels, LLM_TAGS), recorder, mode=mode))
+    made = mix(TrainingSet(list("abcdef"), text, labels, LLM_TAGS), recorder, mode=mode)
+    train_mixed(made)
+    assert made.steps_made == [100]
     assert [(one["sentences"], one["steps"]) for one in recorder.trained] == [([0, 1, 2, 4, 5], 100)]
 
 
