@@ -50,12 +50,24 @@ def compare_labels(recipe: Recipe) -> None:
         }
         comparison = compare(rows, recipe.run.seed)
         path = recipe.run.dir / "compare" / "comparison.json"
-        on_main(lambda: write_json(path, {"mixing": recipe.mixing.model_dump(mode="json"), **comparison}))
+        facts = {"mixing": recipe.mixing.model_dump(mode="json"), "examples_pool": examples_pool(recipe)}
+        on_main(lambda: write_json(path, {**facts, **comparison}))
         show_comparison(comparison)
+        if facts["examples_pool"]:
+            say(
+                f"the LLM was shown examples from {facts['examples_pool']} sentences with true labels "
+                f"(annotation.truth = {recipe.annotation.truth}), which no row counts among the expert's"
+            )
         for branch in rows:
             publication = publish_model(recipe, branch)
             say(f"{branch} {publication.state}: {publication.detail}")
         say(f"all figures are in {path}")
+
+
+def examples_pool(recipe: Recipe) -> int:
+    """Sentences with true labels that the LLM's prompts take their examples from; 0 for labels made elsewhere."""
+    section = recipe.annotation
+    return section.examples.pool if section.endpoints and section.examples.count else 0
 
 
 def compare(rows: Mapping[str, Sequence[Mapping[str, Any]]], seed: int) -> dict[str, Any]:
