@@ -13,6 +13,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from nerc_trainer.corpus.encode import PieceDataset
+from nerc_trainer.corpus.inner_words import InnerWords
 
 IGNORED = -100  # the label of padding; Trainer counts the labels that differ from it
 STRETCH = 50  # batches that are sorted by length together: long enough to save padding, short enough to stay random
@@ -113,7 +114,7 @@ class TrainingLoader(DataLoader):
     front, which would make the content of a step depend on the number of ranks.
     """
 
-    def __init__(self, dataset: PieceDataset, batches: RankBatches, **options: Any) -> None:
+    def __init__(self, dataset: PieceDataset | InnerWords, batches: RankBatches, **options: Any) -> None:
         pad_id = dataset.text.pad_id
         super().__init__(dataset, batch_sampler=batches, collate_fn=_Collate(pad_id), **options)
 

@@ -29,10 +29,12 @@ from transformers.trainer_utils import PredictionOutput, TrainOutput
 from nerc_trainer.active.scoring import mean_token_entropy, piece_entropy
 from nerc_trainer.corpus.batches import IGNORED, RankBatches, TrainingLoader, collate, length_batches
 from nerc_trainer.corpus.encode import PieceDataset
+from nerc_trainer.corpus.inner_words import InnerWords
 from nerc_trainer.corpus.labels import LabelSet
 from nerc_trainer.errors import NercError
 from nerc_trainer.evaluation.metrics import EntityMetric
 from nerc_trainer.modeling.depth import learning_rate_factors
+from nerc_trainer.modeling.word_starts import word_starts
 from nerc_trainer.modeling.words import word_logits
 from nerc_trainer.ranks import on_main
 from nerc_trainer.recipe.experiments import OptimizerSection
@@ -85,6 +87,8 @@ class NercTrainer(Trainer):
         self.round_number = 0
         self._micro_batches = 0
         self._metric = EntityMetric()
+        tokenizer, vocabulary = self.processing_class, model.get_input_embeddings().num_embeddings
+        self._starts = None if tokenizer is None else word_starts(tokenizer, vocabulary)
         # Makes Trainer count the labels of a whole step and leave the loss, which compute_loss has scaled, alone.
         self.model_accepts_loss_kwargs = True
         self.loss_is_scaled_for_ga = True
@@ -162,7 +166,7 @@ class NercTrainer(Trainer):
             seed=_stream(self.args.seed, self.round_number),
         )
         return TrainingLoader(
-            dataset,
+            dataset if self._starts is None else InnerWords(dataset, self._starts, self.labels),
             batches,
             num_workers=self.args.dataloader_num_workers,
             pin_memory=self.args.dataloader_pin_memory and torch.cuda.is_available(),

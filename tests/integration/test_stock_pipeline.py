@@ -28,7 +28,7 @@ def test_the_stock_pipeline_on_raw_text_is_as_good_as_evaluate_says(
     head: str, restore_case: bool, tmp_path: Path
 ) -> None:
     settings = [f"model.head={head}", f"model.restore_case={restore_case}", "annotation.endpoints=[]", "hub.mode=off"]
-    settings += ["train.labels=truth", "train.epochs=1", f"run.dir={tmp_path / 'run'}", "data.test=null"]
+    settings += ["train.labels=truth", "train.epochs=2", f"run.dir={tmp_path / 'run'}", "data.test=null"]
     assert run("train", "quickstart", *settings) == 0
     told = json.loads((tmp_path / "run" / "cells" / "model-primary.json").read_text())["scores"]["dev"]["f1"]
     assert told > 0.6
