@@ -42,7 +42,7 @@ class InnerWords(Dataset):
         owner = np.searchsorted(positions, inner, side="right") - 1
         order = np.argsort(np.concatenate([positions, inner]), kind="stable")
         theirs = labels[owner]
-        theirs = np.where(theirs >= 0, self._inner[theirs], theirs)
+        theirs = np.where(theirs >= 0, self._inner[np.maximum(theirs, 0)], theirs)  # some do not count
         added = {"word_positions": inner.astype(positions.dtype), "labels": theirs}
         if "weights" in item:
             added["weights"] = item["weights"][owner]
