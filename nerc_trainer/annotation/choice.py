@@ -19,18 +19,9 @@ if TYPE_CHECKING:
 _SECOND_TRIES = ("inline_1", "text_spans_1")
 # What an answer and its reading hang on, besides prompts and model.
 _DECISIVE = {
-    "sentences",
-    "types",
-    "aliases",
-    "language",
-    "genre",
-    "truth",
-    "examples",
-    "samples",
-    "temperature",
-    "top_p",
+    *("sentences", "types", "aliases", "language", "genre", "truth", "examples"),
+    *("samples", "temperature", "top_p", "max_tokens", "log_probabilities"),
 }
-_DECISIVE |= {"max_tokens", "log_probabilities"}
 
 
 @dataclass(frozen=True)
@@ -70,11 +61,11 @@ def choose(recipe: Recipe) -> Choice:
     assert model is not None
     if section.fallback_prompt == NO_PROMPT:
         return Choice(prompt, model, None)
+    if section.fallback_prompt not in (None, prompt):
+        return Choice(prompt, model, section.fallback_prompt)
     format = load_prompt(prompt, None).format
-    for fallback in (section.fallback_prompt, swept, *_SECOND_TRIES):
-        if fallback is not None and load_prompt(fallback, None).format != format:
-            return Choice(prompt, model, fallback)
-    return Choice(prompt, model, section.fallback_prompt)
+    others = (name for name in (swept, *_SECOND_TRIES) if name is not None and load_prompt(name, None).format != format)
+    return Choice(prompt, model, next(others))
 
 
 def labels_digest(recipe: Recipe) -> str:
