@@ -70,7 +70,7 @@ def annotate_corpus(recipe: Recipe, only_plan: bool) -> None:
         )
         show_plan(plan)
         if only_plan:
-            _plan_second_tries(work, plan)
+            _plan_second_tries(work, plan, batch=recipe.annotation.mode == "batch")
             return
         # What is missing comes first: the known replies of a large corpus take minutes to read.
         missing = set(plan.incomplete)
@@ -87,7 +87,7 @@ def annotate_corpus(recipe: Recipe, only_plan: bool) -> None:
         print(f"pushed to {repo}: commit {push_dataset(folder, repo, recipe)}")
 
 
-def _plan_second_tries(work: _Work, plan: Plan) -> None:
+def _plan_second_tries(work: _Work, plan: Plan, batch: bool) -> None:
     """Print what second tries will cost: of the known replies that can't be read, and at most of those to come."""
     if work.fallback is None:
         return
@@ -96,10 +96,11 @@ def _plan_second_tries(work: _Work, plan: Plan) -> None:
     read = read_all(work.labeller, known, work.endpoints, work.ledger, lambda key: "not asked yet")
     rejected = [one.sentence for one in read.labelled if one is not None and one.is_rejected]
     print("second tries, for replies that could not be read:")
-    show_plan(make_plan(work.fallback, rejected, work.endpoints, work.ledger))
+    show_plan(make_plan(work.fallback, rejected, work.endpoints, work.ledger, batch=batch))
     if missing:
         print("second tries, if no reply to come could be read:")
-        show_plan(make_plan(work.fallback, [work.sentences[index] for index in missing], work.endpoints, work.ledger))
+        to_come = [work.sentences[index] for index in missing]
+        show_plan(make_plan(work.fallback, to_come, work.endpoints, work.ledger, batch=batch))
 
 
 def annotate_where_known(recipe: Recipe) -> None:
@@ -141,10 +142,13 @@ def _write(recipe: Recipe, work: _Work, labelled: Sequence[Labelled], answers: A
     """Write labels and figures, show them, and return the folder of the data set."""
     figures = _figures(recipe, work, labelled, answers)
     rows = [one.as_row() for one in labelled]
-    write_json(annotation_folder(recipe) / "annotation.json", figures)
+    # What says with which settings labels were made goes first and comes last, so it never stands beside others.
+    about = annotation_folder(recipe) / "annotation.json"
+    about.unlink(missing_ok=True)
     dataset_folder = annotation_folder(recipe) / "dataset"
     save_dataset(dataset_folder, rows, figures, split_name(recipe.data, recipe.data.train))
     write_text(labels_file(recipe), "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    write_json(about, figures)
     show_figures(figures)
     print(f"the labels are in {labels_file(recipe)}, and as a data set in {dataset_folder}")
     return dataset_folder

@@ -55,12 +55,14 @@ class Answers:
 
     ``labelled`` has one place for each sentence in their order, None where no answer came; ``unanswered`` counts those
     by reason, and ``second_tries_left`` those whose answer could not be used and whose second try has none.
+    ``refused`` counts sentences that a server has read and said no to; asking again is in vain.
     ``out_of_money`` says whether the limit ended the asking, ``given_up`` whether silent servers did.
     """
 
     labelled: list[Labelled | None]
     unanswered: Counter[str] = field(default_factory=Counter)
     second_tries_left: int = 0
+    refused: int = 0
     out_of_money: bool = False
     given_up: bool = False
     used: Usage = field(default_factory=Usage)
@@ -105,6 +107,7 @@ async def ask_all(
             except Unanswered as failure:
                 answers.unanswered[str(failure)] += 1
                 refused += failure.refused
+                answers.refused += failure.refused
                 in_a_row += not failure.refused
                 if in_a_row >= at_a_time or refused >= _MOST_REFUSED:
                     answers.given_up = True
@@ -168,7 +171,8 @@ async def with_fallback(
         return answers
     again = await ask(fallback, [sentences[index] for index in rejected])
     answers.used.merge(again.used)
-    answers.second_tries_left = again.labelled.count(None)
+    # A second try that a server refuses is over: the first rejection stands.
+    answers.second_tries_left = again.labelled.count(None) - again.refused
     for index, labelled in zip(rejected, again.labelled, strict=True):
         # Where the second answer fails too, the first rejection stands: it names the prompt that the recipe means.
         if labelled is not None and not labelled.is_rejected:

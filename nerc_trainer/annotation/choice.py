@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nerc_trainer.annotation.prompts import load_prompt
+from nerc_trainer.annotation.reading import READER_VERSION
 from nerc_trainer.annotation.result import sweep_folder
 from nerc_trainer.errors import NercError
 from nerc_trainer.recipe.annotation import NO_PROMPT
@@ -69,10 +70,14 @@ def choose(recipe: Recipe) -> Choice:
 
 
 def labels_digest(recipe: Recipe) -> str:
-    """Names all settings that labels hang on; not the seed, so that other seeds may train on the same labels."""
+    """Names all settings that labels hang on; not the seed, so that other seeds may train on the same labels.
+
+    Nor a second try that the recipe leaves open: a later sweep may name another one.
+    """
     choice = choose(recipe)
-    prompts = [load_prompt(name, None).model_dump(mode="json") for name in (choice.prompt, choice.fallback) if name]
+    named = [choice.prompt, recipe.annotation.fallback_prompt]
+    prompts = [load_prompt(name, None).model_dump(mode="json") for name in named if name not in (None, NO_PROMPT)]
     said = recipe.annotation.model_dump(mode="json", include=_DECISIVE)
     encoder = recipe.model.encoder if recipe.annotation.examples.choose == "nearest" else None
-    text = json.dumps([choice.model, prompts, said, encoder], sort_keys=True)
+    text = json.dumps([READER_VERSION, choice.model, prompts, said, encoder], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

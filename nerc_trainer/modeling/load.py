@@ -56,9 +56,8 @@ def base_of_adapters(folder: Path, encoder: str | None, trust_remote_code: bool)
     if encoder.startswith("package:") or Path(encoder).is_dir():
         return named.model_copy(update={"encoder": encoder, "revision": None})
     source, revision = split_revision(encoder)
-    return named.model_copy(
-        update={"encoder": source, "revision": revision or (named.revision if source == named.encoder else None)}
-    )
+    revision = revision or (named.revision if source == named.encoder else None)
+    return named.model_copy(update={"encoder": source, "revision": revision, "sha256": None})
 
 
 def read_weights(folder: Path, model: ModelSection) -> dict[str, torch.Tensor]:

@@ -58,21 +58,24 @@ def _read_conll(path: Path) -> Iterator[Sentence]:
     """The first column of each row, by the rules of `nerc_trainer.corpus.conll` for documents and comments."""
     tokens: list[str] = []
     width: int | None = None  # columns of a row that is no comment for sure
-    perhaps_rows: list[list[str]] = []
+    perhaps_rows: list[list[str]] = []  # before that is known; no columns where a sentence ends
     for _, line in read_lines(path):
         columns = [value for value in line.replace("\t", " ").split(" ") if value]
-        if columns and columns[0] != DOCUMENT_START:
-            if line.startswith(COMMENT):
-                if width is None:
-                    perhaps_rows.append(columns)
-                    continue
-                if len(columns) != width:
-                    continue
-            elif width is None:
-                width = len(columns)
-                tokens = [row[0] for row in perhaps_rows if len(row) == width]
+        ends = not columns or columns[0] == DOCUMENT_START
+        if width is None and (ends or line.startswith(COMMENT)):
+            perhaps_rows.append([] if ends else columns)
+            continue
+        if width is None:
+            width = len(columns)
+            for row in perhaps_rows:
+                if len(row) == width:
+                    tokens.append(row[0])
+                elif not row and tokens:
+                    yield Sentence(tokens)
+                    tokens = []
+        if not ends and (len(columns) == width or not line.startswith(COMMENT)):
             tokens.append(columns[0])
-        elif tokens:
+        elif ends and tokens:
             yield Sentence(tokens)
             tokens = []
     if tokens:

@@ -183,6 +183,10 @@ def test_a_second_try_that_could_not_be_made_is_no_success(folder: Path, capsys:
         recipe = write_recipe(folder, server.url)
         words = [recipe, f"run.dir={folder / 'run'}"]
         assert run("annotate", *words) == 0
+        # One that a server has read and refused is over: the rejection stands.
+        server.script.append("context")
+        assert run("annotate", *words, f"annotation.fallback_prompt={folder / 'spans.yaml'}") == 0
+        assert sum(row["llm_status"].startswith("rejected") for row in rows(folder)) == 1
     # The first answers are known, and nobody is there for the second.
     capsys.readouterr()
     words += [f"annotation.fallback_prompt={folder / 'spans.yaml'}", "annotation.deadline_seconds=1"]
