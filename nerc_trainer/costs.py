@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from nerc_trainer.recipe.sections import Budget, CostsSection
+    from nerc_trainer.recipe.active import Budget
+    from nerc_trainer.recipe.sections import CostsSection
 
 
 def expert_dollars(words: int, costs: CostsSection) -> float:

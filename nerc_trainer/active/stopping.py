@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from nerc_trainer.recipe.sections import ActiveSection
+    from nerc_trainer.recipe.active import ActiveSection
 
 
 def stop_reason(dev_f1: Sequence[float], pool_left: int, can_ask: bool, active: ActiveSection) -> str | None:

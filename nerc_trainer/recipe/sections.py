@@ -12,6 +12,7 @@ import yaml
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from nerc_trainer.recipe.active import ActiveSection
 from nerc_trainer.recipe.annotation import AnnotationSection, SweepSection
 from nerc_trainer.recipe.experiments import (
     CompareSection,
@@ -193,58 +194,6 @@ class ModelSection(Section):
             raise refuse("lora", "adapters on random weights could never be loaded again; set model.lora to null")
         if self.lora is not None and self.restore_case:
             raise refuse("restore_case", "adapters need the encoder as it is; set it to false, or model.lora to null")
-        return self
-
-
-class Budget(Section):
-    """A limit on the expert's labels over the whole run, the initial ones included."""
-
-    sentences: int | None = Field(default=None, ge=1, description="Sentences that the expert labels at most.")
-    words: int | None = Field(default=None, ge=1, description="Words that the expert labels at most.")
-    dollars: float | None = Field(default=None, gt=0, description="Dollars that the expert's time costs at most.")
-
-    @model_validator(mode="after")
-    def _one_measure(self) -> "Budget":
-        given = [key for key in type(self).model_fields if getattr(self, key) is not None]
-        if len(given) != 1:
-            key = given[-1] if given else "sentences"
-            raise refuse(key, "give exactly one of sentences, words and dollars, and set the others to null")
-        return self
-
-
-class ActiveSection(Section):
-    """The rounds of active learning."""
-
-    strategy: Literal["entropy", "random"] = Field(
-        default="entropy", description="How the next sentences are chosen: highest mean token entropy, or at random."
-    )
-    initial_expert: float = Field(
-        default=0.12, gt=0, lt=1, description="Share of the training sentences that the expert labels beforehand."
-    )
-    query_size: int = Field(default=50, ge=1, description="Sentences that go to the expert in each round.")
-    start: Literal["warm", "cold"] = Field(
-        default="warm", description="Whether a round goes on from the last model (warm) or from the encoder (cold)."
-    )
-    initial_epochs: float = Field(default=5.0, gt=0, description="Epochs of the first training.")
-    fine_tune_epochs: float = Field(default=2.0, gt=0, description="Epochs of each later round.")
-    improvement_threshold: float = Field(
-        default=0.00005, ge=0, description="Gain in dev F1 below which a round counts as no better."
-    )
-    min_iterations: int = Field(default=10, ge=0, description="Rounds before the run may stop for lack of gain.")
-    max_iterations: int = Field(default=15, ge=0, description="Rounds after which the run stops in any case.")
-    patience: int = Field(default=1, ge=1, description="Rounds in a row without a gain that stop the run.")
-    budget: Budget | None = Field(default=None, description="Limit on the expert's labels; null for none.")
-    token_budget: int | None = Field(
-        default=None,
-        ge=1,
-        description="Sub-words in a batch when sentences are scored or evaluated; null for 1,024 on a CPU, which is as "
-        "fast as more and keeps memory small, and 16,384 on a GPU.",
-    )
-
-    @model_validator(mode="after")
-    def _iterations_are_in_order(self) -> "ActiveSection":
-        if self.min_iterations > self.max_iterations:
-            raise refuse("min_iterations", f"more than active.max_iterations, which is {self.max_iterations}")
         return self
 
 

@@ -10,7 +10,8 @@ from nerc_trainer.errors import NercError
 if TYPE_CHECKING:
     from transformers import TrainingArguments
 
-    from nerc_trainer.recipe.sections import ActiveSection, Recipe
+    from nerc_trainer.recipe.active import ActiveSection
+    from nerc_trainer.recipe.sections import Recipe
 
 BATCH_SIZE = 16  # sentences per optimizer step where the recipe says nothing
 

@@ -20,7 +20,8 @@ from nerc_trainer.active.sampler import EntropySamplerCallback, affordable
 from nerc_trainer.corpus.encode import PieceDataset, encode_words
 from nerc_trainer.corpus.labels import LabelSet
 from nerc_trainer.costs import budget_left, expert_dollars
-from nerc_trainer.recipe.sections import Budget, CostsSection, Recipe
+from nerc_trainer.recipe.active import Budget
+from nerc_trainer.recipe.sections import CostsSection, Recipe
 from nerc_trainer.training.training_set import TrainingSet
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from nerc_trainer.active.stopping import stop_reason
-from nerc_trainer.recipe.sections import ActiveSection
+from nerc_trainer.recipe.active import ActiveSection
 
 
 def reason(
