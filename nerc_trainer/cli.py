@@ -16,6 +16,7 @@ from nerc_trainer.commands.hub import hub
 from nerc_trainer.commands.labelling import analyze, annotate, sweep
 from nerc_trainer.commands.prediction import evaluate, predict
 from nerc_trainer.commands.recipes import recipes
+from nerc_trainer.commands.report import report
 from nerc_trainer.commands.shared import examples
 from nerc_trainer.commands.training import active, compare, threshold, train
 from nerc_trainer.errors import DISK_FULL, NercError
@@ -89,5 +90,5 @@ def cli() -> None:
     """Train a named-entity tagger from LLM labels and a little expert time, round by round."""
 
 
-for _verb in (recipes, analyze, sweep, annotate, train, compare, threshold, active, evaluate, predict, hub):
+for _verb in (recipes, analyze, sweep, annotate, train, compare, threshold, active, evaluate, predict, hub, report):
     cli.add_command(_verb)

@@ -1,27 +1,70 @@
-"""What labels cost."""
+"""What an expert's labels cost."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nerc_trainer.recipe.active import Budget
-    from nerc_trainer.recipe.sections import CostsSection
+    from nerc_trainer.recipe.costs import CostsSection
 
 
-def expert_dollars(words: int, costs: CostsSection) -> float:
-    """Money for an expert's labels. Words are billed, not sentences: selected sentences are longer than others."""
-    return words * costs.expert_seconds_per_word / 3600 * costs.expert_wage
+@dataclass(frozen=True)
+class ExpertWork:
+    """What an expert has labelled.
+
+    ``seconds`` were noted with some of the labels, which have ``timed_words`` of the words.
+    """
+
+    sentences: int
+    words: int
+    seconds: float = 0.0
+    timed_words: int = 0
+
+    @staticmethod
+    def of(counts: Mapping[str, Any]) -> ExpertWork:
+        """From the counts of a training set, or figures that were made of them."""
+        return ExpertWork(
+            counts["expert_sentences"],
+            counts["expert_words"],
+            counts.get("expert_seconds", 0.0),
+            counts.get("timed_words", 0),
+        )
 
 
-def budget_left(budget: Budget | None, sentences: int, words: int, costs: CostsSection) -> tuple[float, float]:
-    """Sentences and words that the expert may still label, after so many; infinite where the budget sets no limit."""
+def expert_dollars(work: ExpertWork, costs: CostsSection) -> float:
+    """Money for an expert's labels, by words, sentences or seconds as `costs.expert_by` says.
+
+    Words are the default: sentences that were chosen for their uncertainty are longer than others.
+    """
+    return expert_seconds(work, costs) / 3600 * costs.expert_wage
+
+
+def expert_seconds(work: ExpertWork, costs: CostsSection) -> float:
+    """Seconds that are paid for; those of labels that came without are told by their words."""
+    if costs.expert_by == "sentences":
+        assert costs.expert_seconds_per_sentence is not None  # the recipe makes sure of it
+        return work.sentences * costs.expert_seconds_per_sentence
+    timed = work if costs.expert_by == "seconds" else ExpertWork(0, 0)
+    return timed.seconds + (work.words - timed.timed_words) * costs.expert_seconds_per_word
+
+
+def budget_left(budget: Budget | None, work: ExpertWork, costs: CostsSection) -> tuple[float, float]:
+    """Sentences and words that the expert may still label, after so much; infinite where the budget sets no limit.
+
+    Seconds are not known beforehand, so a budget in dollars counts them as words.
+    """
     unlimited = float("inf")
     if budget is None:
         return unlimited, unlimited
     if budget.sentences is not None:
-        return budget.sentences - sentences, unlimited
+        return budget.sentences - work.sentences, unlimited
     if budget.words is not None:
-        return unlimited, budget.words - words
-    price = expert_dollars(1, costs)
-    return unlimited, (budget.dollars or 0.0) / price - words if price > 0 else unlimited
+        return unlimited, budget.words - work.words
+    dollars = (budget.dollars or 0.0) - expert_dollars(work, costs)
+    by_sentence = costs.expert_by == "sentences"
+    price = expert_dollars(ExpertWork(1, 0) if by_sentence else ExpertWork(0, 1), costs)
+    left = dollars / price if price > 0 else unlimited
+    return (left, unlimited) if by_sentence else (unlimited, left)

@@ -9,15 +9,16 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True)
 class ExpertLabel:
-    """The expert's BIO tags for one sentence of the pool."""
+    """The expert's BIO tags for one sentence of the pool, and the seconds that they took where that is known."""
 
     id: str
     ner_tags: list[str]
     annotator: str
+    seconds: float | None = None
 
     def as_row(self) -> dict[str, Any]:
         """The line that is kept in the round's labels.jsonl."""
-        return asdict(self)
+        return {key: value for key, value in asdict(self).items() if value is not None}
 
 
 class Oracle(Protocol):

@@ -9,12 +9,14 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from nerc_trainer.costs import expert_dollars
+from nerc_trainer.costs import ExpertWork, expert_dollars
 from nerc_trainer.public_names import without_folders
 
 if TYPE_CHECKING:
     from nerc_trainer.recipe.sections import Recipe
 
+# Keys of `costs` that change no figure of a round.
+NOT_PAID = ("gpu_dollars_per_hour", "what_if")
 VERSIONED = ("nerc_trainer", "torch", "transformers", "accelerate", "datasets", "tokenizers", "numpy", "seqeval")
 
 
@@ -22,7 +24,7 @@ def round_record(
     recipe: Recipe,
     number: int,
     selection: Mapping[str, Any],
-    counts: Mapping[str, int],
+    counts: Mapping[str, Any],
     fingerprint: str,
     dev: Mapping[str, Any],
     test: Mapping[str, Any] | None,
@@ -54,7 +56,8 @@ def round_record(
         "pool_left": counts["pool_left"],
         "tokens": counts["expert_words"],
         "entities": counts["expert_entities"],
-        "dollars": round(expert_dollars(counts["expert_words"], recipe.costs), 6),
+        **{key: counts[key] for key in ("expert_seconds", "timed_words") if key in counts},
+        "dollars": round(expert_dollars(ExpertWork.of(counts), recipe.costs), 6),
         "training_set": fingerprint,
         "seconds": {phase: round(value, 3) for phase, value in seconds.items()},
     }
@@ -108,6 +111,8 @@ def published_record(
 def run_id(recipe: Recipe, data: Mapping[str, Mapping[str, Any]]) -> str:
     """16 hex digits that name a run by what decides its figures; a restart of it has the same, another seed not."""
     sections = recipe.model_dump(mode="json", include={"model", "training", "optimizer", "mixing", "active", "costs"})
+    for key in NOT_PAID:
+        del sections["costs"][key]
     corpus = {split: facts["sha256"] for split, facts in data.items()}
     said = json.dumps([recipe.run.seed, recipe.run.batch_size, sections, corpus], sort_keys=True)
     return hashlib.sha256(said.encode()).hexdigest()[:16]

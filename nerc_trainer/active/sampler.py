@@ -12,7 +12,7 @@ from nerc_trainer.active import strategies
 from nerc_trainer.active.journal import RunJournal
 from nerc_trainer.active.oracle import ExpertLabel, Oracle
 from nerc_trainer.corpus.encode import PieceDataset
-from nerc_trainer.costs import budget_left
+from nerc_trainer.costs import ExpertWork, budget_left
 from nerc_trainer.errors import NercError
 from nerc_trainer.ranks import on_main
 from nerc_trainer.training.callbacks import RoundCallback
@@ -85,8 +85,7 @@ class EntropySamplerCallback(RoundCallback):
         }
 
     def _left(self) -> tuple[float, float]:
-        counts = self.training_set.counts()
-        return budget_left(self._active.budget, counts["expert_sentences"], counts["expert_words"], self._costs)
+        return budget_left(self._active.budget, ExpertWork.of(self.training_set.counts()), self._costs)
 
     def _ask(self, round_number: int, ids: list[str]) -> list[ExpertLabel]:
         labels = self.journal.labels(round_number)

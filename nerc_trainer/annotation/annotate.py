@@ -32,6 +32,7 @@ from nerc_trainer.errors import NercError
 from nerc_trainer.evaluation.intervals import Interval, entity_counts, f1_interval
 from nerc_trainer.files import write_json, write_text
 from nerc_trainer.public_names import split_name
+from nerc_trainer.run_recipe import keep_recipe
 
 if TYPE_CHECKING:
     from nerc_trainer.annotation.labeller import Labelled, Labeller, Sentence
@@ -145,6 +146,7 @@ def _write(recipe: Recipe, work: _Work, labelled: Sequence[Labelled], answers: A
     # What says with which settings labels were made goes first and comes last, so it never stands beside others.
     about = annotation_folder(recipe) / "annotation.json"
     about.unlink(missing_ok=True)
+    keep_recipe(recipe)
     dataset_folder = annotation_folder(recipe) / "dataset"
     save_dataset(dataset_folder, rows, figures, split_name(recipe.data, recipe.data.train))
     write_text(labels_file(recipe), "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))

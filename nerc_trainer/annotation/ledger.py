@@ -107,7 +107,7 @@ class Ledger:
         self._lock = _take_lock(path)
         try:
             self._database = _open(path)
-            self._known = [(other, _open_known(other)) for other in known]
+            self._known = [(other, open_read_only(other, "annotation.known_replies")) for other in known]
         except NercError:
             self._lock.close()
             raise
@@ -267,9 +267,10 @@ def _open(path: Path) -> sqlite3.Connection:
     return database
 
 
-def _open_known(path: Path) -> sqlite3.Connection:
+def open_read_only(path: Path, key: str) -> sqlite3.Connection:
+    """A ledger that is only read, though another process may write to it; ``key`` is the recipe's that names it."""
     if not path.is_file():
-        raise NercError(f"annotation.known_replies = {path}: there is no such file")
+        raise NercError(f"{key} = {path}: there is no such file")
     log = path.with_name(f"{path.name}-wal")
     # A file that nobody writes to can be read without the lock files that SQLite would put beside it.
     is_closed = not log.exists() or log.stat().st_size == 0

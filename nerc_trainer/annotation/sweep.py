@@ -27,6 +27,7 @@ from nerc_trainer.annotation.stage import Stage, endpoints_for, open_ledger
 from nerc_trainer.corpus.load import load_corpus
 from nerc_trainer.errors import NercError
 from nerc_trainer.files import write_json
+from nerc_trainer.run_recipe import keep_recipe
 
 if TYPE_CHECKING:
     from nerc_trainer.annotation.labeller import Labelled, Labeller, Sentence
@@ -54,6 +55,7 @@ def sweep_prompts(recipe: Recipe, only_plan: bool) -> None:
     sentences = stage.sentences(split, stage.truth.sample)
     true_tags = {split["id"][index]: split["ner_tags"][index] for index in stage.truth.sample}
     ledger = open_ledger(recipe)
+    keep_recipe(recipe)
     cells: list[dict[str, Any]] = []
     incomplete: list[str] = []
     try:

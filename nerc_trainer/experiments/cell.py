@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -85,14 +86,16 @@ def run_cell(bench: Workbench, cell: Cell) -> dict[str, Any]:
     """Train a cell's tagger, which the trainer then has, and measure it. Call it on every rank.
 
     Returns by split the figures of `entity_scores` with ``loss`` (nats a word) and ``counts``, int [sentences][3] of
-    `entity_counts`; and whose labels were used.
+    `entity_counts`; whose labels were used, and the seconds that it took.
     """
+    started = time.perf_counter()
     bench.trainer.args.seed = cell.seed
     training_set = label_sentences(bench, cell)
     restart = partial(bench.start_anew, cell.seed)
     restart()
     mix = Mix(bench.trainer, training_set, bench.recipe.mixing, cell.steps, restart, bench.llm_confidence())
     mixing = train_mixed(mix)
+    scores = {name: measure(bench, dataset) for name, dataset in _splits(bench, cell).items()}
     return {
         "labels": cell.labels,
         "seed": cell.seed,
@@ -101,7 +104,8 @@ def run_cell(bench: Workbench, cell: Cell) -> dict[str, Any]:
         "training_set": training_set.fingerprint(),
         **training_set.counts(),
         "mixing": mixing,
-        "scores": {name: measure(bench, dataset) for name, dataset in _splits(bench, cell).items()},
+        "seconds": round(time.perf_counter() - started, 3),
+        "scores": scores,
     }
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nerc_trainer.active.record import installed_versions, run_id
-from nerc_trainer.costs import expert_dollars
+from nerc_trainer.costs import ExpertWork, expert_dollars
 from nerc_trainer.experiments.cell import digest
 from nerc_trainer.files import sync_folder, write_json, write_text
 from nerc_trainer.public_names import without_folders
@@ -101,7 +101,7 @@ def model_record(recipe: Recipe, corpus: Corpus, cell: Cell, figures: Mapping[st
         "expert_words": figures["expert_words"],
         "llm_sentences": figures["llm_sentences"],
         "llm_words": figures["llm_words"],
-        "dollars": round(expert_dollars(figures["expert_words"], recipe.costs), 6),
+        "dollars": round(expert_dollars(ExpertWork.of(figures), recipe.costs), 6),
         "dev": shown("dev"),
         "test": shown("test"),
         "data": facts,

@@ -23,11 +23,15 @@ def find_secret(content: bytes) -> str | None:
 
 
 def scrub(text: str) -> str:
-    """`text` on one line and with every token that this process knows, or that looks like one, replaced by `***`."""
+    """`strike_out` on one line."""
+    return " ".join(strike_out(text).split())
+
+
+def strike_out(text: str) -> str:
+    """`text` with every token that this process knows, or that looks like one, replaced by `***`."""
     for value in _environment_tokens().values():
         text = text.replace(value, "***")
-    text = _TOKEN_FORM.sub(b"***", text.encode()).decode()
-    return " ".join(text.split())
+    return _TOKEN_FORM.sub(b"***", text.encode()).decode()
 
 
 def _environment_tokens() -> dict[str, str]:

@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from nerc_trainer.recipe.active import ActiveSection
 from nerc_trainer.recipe.annotation import AnnotationSection, SweepSection
+from nerc_trainer.recipe.costs import CostsSection
 from nerc_trainer.recipe.experiments import (
     CompareSection,
     MixingSection,
@@ -21,6 +22,7 @@ from nerc_trainer.recipe.experiments import (
     ThresholdSection,
     TrainSection,
 )
+from nerc_trainer.recipe.report import ReportSection
 from nerc_trainer.recipe.section import Section, is_hub_id, refuse
 
 COLUMN_NAMES = ("tokens", "pos_tags", "chunk_tags", "ner_tags", "_")
@@ -228,15 +230,6 @@ class HubSection(Section):
         return self
 
 
-class CostsSection(Section):
-    """What an expert's label costs."""
-
-    expert_wage: float = Field(default=40.0, ge=0, description="Dollars an hour.")
-    expert_seconds_per_word: float = Field(
-        default=0.85, gt=0, description="Seconds that an expert needs for a word (0.85 was measured in PMC6798575)."
-    )
-
-
 class Recipe(Section):
     """One run, said whole."""
 
@@ -255,7 +248,8 @@ class Recipe(Section):
     compare: CompareSection = Field(default_factory=CompareSection, description="Truth against LLM labels.")
     threshold: ThresholdSection = Field(default_factory=ThresholdSection, description="How many expert labels pay.")
     hub: HubSection = Field(default_factory=HubSection, description="Where each round is published.")
-    costs: CostsSection = Field(default_factory=CostsSection, description="What an expert's label costs.")
+    costs: CostsSection = Field(default_factory=CostsSection, description="What labels and machines cost.")
+    report: ReportSection = Field(default_factory=ReportSection, description="The page about a run.")
 
 
 def dump_recipe(recipe: Recipe) -> str:

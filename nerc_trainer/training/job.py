@@ -12,6 +12,7 @@ from nerc_trainer.annotation.result import labels_to_train_on
 from nerc_trainer.corpus.load import load_corpus
 from nerc_trainer.ranks import main_first, on_main, prepare_environment, settle_cpu
 from nerc_trainer.run_lock import lock_run
+from nerc_trainer.run_recipe import keep_recipe
 
 if TYPE_CHECKING:
     from transformers import TrainingArguments
@@ -35,6 +36,7 @@ def job(recipe: Recipe) -> Iterator[Job]:
     arguments = join_ranks(recipe)
     held = []
     on_main(lambda: held.append(lock_run(recipe.run.dir)))
+    on_main(lambda: keep_recipe(recipe))
     try:
         corpus = read_corpus(recipe)
         on_main(lambda: print("\n".join(corpus.notes), flush=True))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -42,6 +43,7 @@ class TrainingSet:
         self.words = text.words()
         self.source = np.full(len(self.ids), UNLABELLED, dtype=np.int8)
         self._asked = np.zeros(len(self.ids), dtype=bool)
+        self._seconds = np.full(len(self.ids), np.nan)  # of the expert, where they were noted
         self._first_equal = np.arange(len(self.ids)) if first_equal is None else first_equal
         self._equals: defaultdict[int, list[int]] = defaultdict(list)
         for index, first in enumerate(self._first_equal.tolist()):
@@ -65,6 +67,8 @@ class TrainingSet:
             if self.source[index] == EXPERT:
                 raise NercError(f"expert label for {answer.id}: this sentence has an expert's label already")
             self._asked[index] = True
+            if answer.seconds is not None:
+                self._seconds[index] = answer.seconds
             first = int(self._first_equal[index])
             for equal in [first, *self._equals.get(first, ())]:
                 self._set(equal, answer.ner_tags, EXPERT)
@@ -103,9 +107,14 @@ class TrainingSet:
         before = np.cumsum(lengths) - lengths
         return np.arange(lengths.sum()) + np.repeat(self._first_word[sentences] - before, lengths)
 
-    def counts(self) -> dict[str, int]:
-        """Sentences, words and entities that the expert was asked for, and those that the LLM's labels stand for."""
+    def counts(self) -> dict[str, Any]:
+        """Sentences, words and entities that the expert was asked for, and those that the LLM's labels stand for.
+
+        Where the expert's seconds were noted, also their sum and the words that they were spent on.
+        """
         llm = self.source == LLM
+        timed = ~np.isnan(self._seconds)
+        noted = {"expert_seconds": float(self._seconds[timed].sum()), "timed_words": int(self.words[timed].sum())}
         return {
             "expert_sentences": int(self._asked.sum()),
             "expert_words": int(self.words[self._asked].sum()),
@@ -113,6 +122,7 @@ class TrainingSet:
             "llm_sentences": int(llm.sum()),
             "llm_words": int(self.words[llm].sum()),
             "pool_left": len(self.pool()),
+            **(noted if timed.any() else {}),
         }
 
     def fingerprint(self) -> str:

@@ -28,7 +28,7 @@ def test_a_tagger_trained_on_two_ranks_is_the_one_trained_on_one(tmp_path: Path)
         ended = run(ranks, [*words(tmp_path / f"run-{ranks}", "train"), *MIXED], tmp_path / "home")
         assert ended.returncode == 0, ended.stderr[-2000:]
     one, two = (json.loads((tmp_path / f"run-{ranks}" / "cells" / "init-12.json").read_text()) for ranks in (1, 2))
-    assert one == two
+    assert {**one, "seconds": 0} == {**two, "seconds": 0}
     one, two = (tmp_path / f"run-{ranks}" / "models" / "init-12" / "model.safetensors" for ranks in (1, 2))
     assert one.read_bytes() == two.read_bytes()
 

@@ -19,7 +19,7 @@ from nerc_trainer.active.oracle import ExpertLabel, TruthOracle
 from nerc_trainer.active.sampler import EntropySamplerCallback, affordable
 from nerc_trainer.corpus.encode import PieceDataset, encode_words
 from nerc_trainer.corpus.labels import LabelSet
-from nerc_trainer.costs import budget_left, expert_dollars
+from nerc_trainer.costs import ExpertWork, budget_left, expert_dollars
 from nerc_trainer.recipe.active import Budget
 from nerc_trainer.recipe.sections import CostsSection, Recipe
 from nerc_trainer.training.training_set import TrainingSet
@@ -100,24 +100,37 @@ def test_nothing_is_affordable_of_nothing() -> None:
 
 
 COSTS = CostsSection(expert_wage=40.0, expert_seconds_per_word=0.9)  # a cent a word
+LABELLED = ExpertWork(sentences=5, words=50)
 
 
 def test_expert_is_paid_by_the_word() -> None:
-    assert expert_dollars(1, COSTS) == pytest.approx(0.01)
-    assert expert_dollars(3600, CostsSection(expert_wage=20.0, expert_seconds_per_word=0.5)) == pytest.approx(10.0)
-    assert expert_dollars(0, COSTS) == 0.0
+    assert expert_dollars(ExpertWork(1, 1), COSTS) == pytest.approx(0.01)
+    half = CostsSection(expert_wage=20.0, expert_seconds_per_word=0.5)
+    assert expert_dollars(ExpertWork(9, 3600), half) == pytest.approx(10.0)
+    assert expert_dollars(ExpertWork(0, 0), COSTS) == 0.0
+
+
+def test_expert_is_paid_by_the_sentence_or_by_the_second() -> None:
+    by_sentence = CostsSection(expert_wage=36.0, expert_by="sentences", expert_seconds_per_sentence=10)
+    assert expert_dollars(ExpertWork(7, 1000, seconds=5.0, timed_words=50), by_sentence) == pytest.approx(0.7)
+    by_second = CostsSection(expert_wage=36.0, expert_by="seconds", expert_seconds_per_word=1)
+    # 50 of the words took 90 seconds; the other 10 are told by their number.
+    assert expert_dollars(ExpertWork(7, 60, seconds=90.0, timed_words=50), by_second) == pytest.approx(1.0)
+    assert expert_dollars(ExpertWork(7, 60), by_second) == pytest.approx(0.6)
 
 
 def test_budget_left() -> None:
-    assert budget_left(None, 5, 50, COSTS) == (UNLIMITED, UNLIMITED)
-    assert budget_left(Budget(sentences=12), 5, 50, COSTS) == (7, UNLIMITED)
-    assert budget_left(Budget(words=120), 5, 50, COSTS) == (UNLIMITED, 70)
-    assert budget_left(Budget(dollars=1.2), 5, 50, COSTS) == (UNLIMITED, pytest.approx(70))
-    assert budget_left(Budget(words=40), 5, 50, COSTS) == (UNLIMITED, -10)
+    assert budget_left(None, LABELLED, COSTS) == (UNLIMITED, UNLIMITED)
+    assert budget_left(Budget(sentences=12), LABELLED, COSTS) == (7, UNLIMITED)
+    assert budget_left(Budget(words=120), LABELLED, COSTS) == (UNLIMITED, 70)
+    assert budget_left(Budget(dollars=1.2), LABELLED, COSTS) == (UNLIMITED, pytest.approx(70))
+    assert budget_left(Budget(words=40), LABELLED, COSTS) == (UNLIMITED, -10)
+    by_sentence = CostsSection(expert_wage=36.0, expert_by="sentences", expert_seconds_per_sentence=10)
+    assert budget_left(Budget(dollars=1.2), LABELLED, by_sentence) == (pytest.approx(7), UNLIMITED)
 
 
 def test_an_expert_who_works_for_nothing_has_no_limit_in_dollars() -> None:
-    assert budget_left(Budget(dollars=1), 5, 50, CostsSection(expert_wage=0)) == (UNLIMITED, UNLIMITED)
+    assert budget_left(Budget(dollars=1), LABELLED, CostsSection(expert_wage=0)) == (UNLIMITED, UNLIMITED)
 
 
 class KnownUncertainty:

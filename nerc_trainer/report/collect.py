@@ -1,0 +1,156 @@
+"""What a run's folder holds, read once: pure data for the parts of the page. Whatever is missing is None or empty."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from nerc_trainer.account import Account, account_of
+from nerc_trainer.annotation.spending import LedgerSums, read_sums
+from nerc_trainer.errors import NercError
+from nerc_trainer.recipe.costs import CostsSection
+from nerc_trainer.recipe.report import ReportSection
+from nerc_trainer.recipe.sections import Recipe
+from nerc_trainer.report.settings import read_settings
+from nerc_trainer.run_recipe import RECIPE_NAME
+
+Row = Mapping[str, Any]
+
+STAGE_FILES = {
+    "analysis": "analysis/analysis.json",
+    "sweep": "sweep/leaderboard.json",
+    "annotation": "annotation/annotation.json",
+    "comparison": "compare/comparison.json",
+    "threshold": "threshold/threshold.json",
+    "cheap_test": "cheap-test/cheap_test.json",
+}
+
+
+@dataclass(frozen=True)
+class RunData:
+    """What one run has found so far. The attributes are the contents of its files, see STAGE_FILES.
+
+    ``selections`` and ``answers`` are those of the rounds in ``history`` by their number, ``llm_labels`` the LLM's rows
+    by sentence, ``models`` the round.json of single taggers by branch, and ``cell_seconds`` how long each training of
+    an experiment took, by the name of its file.
+    """
+
+    folder: Path
+    recipe: Recipe | None = None
+    costs: CostsSection = field(default_factory=CostsSection)
+    report: ReportSection = field(default_factory=ReportSection)
+    state: Row | None = None
+    history: Sequence[Row] = ()
+    selections: Mapping[int, Row] = field(default_factory=dict)
+    answers: Mapping[int, Sequence[Row]] = field(default_factory=dict)
+    analysis: Row | None = None
+    sweep: Row | None = None
+    annotation: Row | None = None
+    comparison: Row | None = None
+    threshold: Row | None = None
+    cheap_test: Any = None
+    llm_labels: Mapping[str, Row] = field(default_factory=dict)
+    models: Mapping[str, Row] = field(default_factory=dict)
+    cell_seconds: Mapping[str, float] = field(default_factory=dict)
+    ledger: LedgerSums | None = None
+
+    @property
+    def name(self) -> str:
+        """What the run is called on the page: its folder, without the folders around it."""
+        return self.folder.resolve().name
+
+    @property
+    def split(self) -> str:
+        """The split that rounds are shown by: test where there is one."""
+        return "test" if self.history and all(row["test"] for row in self.history) else "dev"
+
+    @property
+    def strategy(self) -> str:
+        """How the rounds chose sentences."""
+        return str(self.history[-1]["strategy"]) if self.history else ""
+
+    @cached_property
+    def account(self) -> Account:
+        return account_of(self.ledger or LedgerSums(), self.history, self.costs)
+
+
+def scores_of(row: Row, split: str) -> Row:
+    """A round's figures on a split."""
+    return row["test"] if split == "test" else row
+
+
+def collect_run(folder: Path, overrides: Sequence[str] = ()) -> RunData:
+    """Read a run's folder. ``overrides`` are `dotted.key=value` for costs and report.
+
+    Raises NercError for a folder that is no run's, for a damaged file, and for a wrong override.
+    """
+    recipe, costs, report = read_settings(folder, overrides)
+    stages = {name: _read_json(folder / path) for name, path in STAGE_FILES.items()}
+    history = list(_read_rows(folder / "history.jsonl"))
+    models = {path.parent.name: _read_json(path) for path in sorted((folder / "models").glob("*/round.json"))}
+    if recipe is None and not (history or models or any(stages.values())):
+        raise NercError(
+            f"{folder}: not a run's folder (it has no {RECIPE_NAME}, no history.jsonl and no stage's figures); give the "
+            "run.dir of a run"
+        )
+    rounds = {int(row["round"]): folder / "rounds" / f"round-{row['round']:02d}" for row in history}
+    return RunData(
+        folder=folder,
+        recipe=recipe,
+        costs=costs,
+        report=report,
+        state=_read_json(folder / "state.json"),
+        history=history,
+        selections={number: found for number, path in rounds.items() if (found := _read_json(path / "selection.json"))},
+        answers={number: list(_read_rows(path / "labels.jsonl")) for number, path in rounds.items()},
+        llm_labels=_llm_labels(folder, recipe),
+        models=models,
+        cell_seconds=_cell_seconds(folder),
+        ledger=_ledger(folder, recipe),
+        **stages,
+    )
+
+
+def _ledger(folder: Path, recipe: Recipe | None) -> LedgerSums | None:
+    path = folder / "ledger.sqlite"
+    if recipe is not None and recipe.annotation.ledger is not None:
+        path = recipe.annotation.ledger
+    return read_sums(path) if path.is_file() else None
+
+
+def _llm_labels(folder: Path, recipe: Recipe | None) -> dict[str, Row]:
+    """The LLM's rows by the sentence's id; those made elsewhere may have none."""
+    path = folder / "annotation" / "labels.jsonl"
+    if recipe is not None and recipe.annotation.labels is not None:
+        path = recipe.annotation.labels
+    return {str(row["id"]): row for row in _read_rows(path) if "id" in row and "tokens" in row}
+
+
+def _cell_seconds(folder: Path) -> dict[str, float]:
+    found = {path.stem: _read_json(path) or {} for path in sorted((folder / "cells").glob("*.json"))}
+    return {name: float(cell["seconds"]) for name, cell in found.items() if "seconds" in cell}
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except ValueError as error:
+        raise NercError(f"{path}: damaged ({error}); run the stage that wrote it again, or restore it") from error
+
+
+def _read_rows(path: Path) -> Iterator[Row]:
+    try:
+        text = path.read_text(encoding="utf-8").rstrip("\n")
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for number, line in enumerate(text.split("\n") if text else [], start=1):
+        try:
+            yield json.loads(line)
+        except ValueError as error:
+            raise NercError(f"{path}, line {number}: damaged ({error}); restore it from a copy") from error

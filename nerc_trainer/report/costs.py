@@ -1,0 +1,263 @@
+"""What the run cost, what each model cost for its F1, and what experts alone or other prices would have cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from nerc_trainer.account import Account, account_at
+from nerc_trainer.annotation.money import find_price
+from nerc_trainer.annotation.spending import LedgerSums
+from nerc_trainer.costs import ExpertWork, expert_dollars
+from nerc_trainer.plots import Chart, chart_style, render_chart
+from nerc_trainer.public_names import without_folders
+from nerc_trainer.recipe.costs import CostsSection, WhatIfSection
+from nerc_trainer.report.alone import Alone, ExpertCurve, alone, expert_curve
+from nerc_trainer.report.collect import RunData
+from nerc_trainer.report.models import Model, front, gains, models_of
+from nerc_trainer.report.parts import MISSING, Part, Plot, Table, count, money, score
+from nerc_trainer.report.style import SIZE
+
+_SAME_PRICE = WhatIfSection()
+
+
+def costs_part(run: RunData) -> Part | None:
+    """The account and the models' money; None for a run that has neither paid anything nor made a model."""
+    models = models_of(run)
+    if not models and run.ledger is None:
+        return None
+    account, curve = run.account, expert_curve(run)
+    facts = [
+        (f"${money(account.total)}", "all in all"),
+        (f"${money(account.llm)}", "for the LLM's replies, rejected ones and retries among them"),
+        (f"${money(account.expert)}", "for the expert's labels in the rounds"),
+    ]
+    if account.machine is not None:
+        facts.append((f"${money(account.machine)}", "for the machine in the rounds"))
+    text = [_how_priced(run.costs)]
+    if account.perhaps:
+        text.append(f"Calls that broke off after they were sent may have cost up to ${money(account.perhaps)} more.")
+    tables = [_account_table(run)]
+    if run.costs.what_if:
+        tables.append(_what_if_table(run))
+    plots = []
+    if models:
+        tables.insert(0, _models_table(models, curve))
+        plots.append(_pareto_plot(models))
+        text.append(
+            f"A model's money is that of the labels it learnt from, and F1 is on {models[0].split}. Where the LLM's labels "
+            "took part, all replies in the ledger count, those of the sweep too. A gain is in points of F1 for each "
+            "dollar more than the cheapest model costs."
+        )
+    if curve is not None:
+        text += _alone_text(run, models, curve)
+        if run.threshold is not None:
+            tables.append(_threshold_table(run, curve))
+    return Part("costs", "What it cost", text, facts=facts, plots=plots, tables=tables)
+
+
+def _how_priced(costs: CostsSection) -> str:
+    per = {
+        "words": f"{costs.expert_seconds_per_word:g} seconds a word",
+        "sentences": f"{costs.expert_seconds_per_sentence or 0:g} seconds a sentence",
+        "seconds": f"the seconds noted with the labels, or {costs.expert_seconds_per_word:g} a word",
+    }[costs.expert_by]
+    machine = (
+        "" if costs.gpu_dollars_per_hour is None else f" The machine costs ${costs.gpu_dollars_per_hour:g} an hour."
+    )
+    return f"The expert is paid ${costs.expert_wage:g} an hour: {per}.{machine}"
+
+
+def _account_table(run: RunData) -> Table:
+    """A row for each model that was asked, and one for each kind of work."""
+    rows = [
+        [
+            f"LLM {without_folders(one.model)}{' in batches' if one.batch else ''}",
+            f"{count(one.calls)} replies, {count(one.prompt_tokens)} + {count(one.completion_tokens)} tokens",
+            money(Decimal(one.price).scaleb(-12)),
+        ]
+        for one in (run.ledger.spending if run.ledger else ())
+    ]
+    if run.history:
+        last = run.history[-1]
+        work = f"{count(last['expert_sentences'])} sentences, {count(last['tokens'])} words"
+        rows.append(["expert", work, money(run.account.expert)])
+    if run.account.machine is not None:
+        rows.append(
+            ["machine", f"the rounds, at ${run.costs.gpu_dollars_per_hour:g} an hour", money(run.account.machine)]
+        )
+    rows.append(["all", "", money(run.account.total)])
+    return Table("The account of the run", ["what", "how much", "dollars"], rows, texts=2)
+
+
+def _models_table(models: Sequence[Model], curve: ExpertCurve | None) -> Table:
+    best = front(models)
+    has_machine = any(model.machine is not None for model in models)
+    columns = ["model", "F1", "LLM $", "expert $", *(["machine $"] if has_machine else []), "all $", "F1 points per $"]
+    rows = []
+    for position, (model, gain) in enumerate(zip(models, gains(models), strict=True)):
+        row = [model.name + (" *" if position in best else ""), score(model.f1), money(model.llm), money(model.expert)]
+        row += [money(model.machine)] if has_machine else []
+        row += [money(model.dollars), MISSING if gain is None else f"{gain:.2f}"]
+        if curve is not None:
+            row.append(MISSING if model.expert_only else _alone_cell(alone(curve, model.f1), curve))
+        rows.append(row)
+    return Table(
+        "Models by money and F1; * is on the Pareto front",
+        [*columns, *(["same F1 from experts alone $"] if curve is not None else [])],
+        rows,
+    )
+
+
+def _alone_cell(found: Alone, curve: ExpertCurve) -> str:
+    if found.dollars is None:
+        return f"more than {money(found.most)}"
+    if curve.is_coarse:
+        return f"at most {money(found.dollars)}"
+    return f"{money(found.dollars)} ({_range(found)})"
+
+
+def _range(found: Alone) -> str:
+    low = MISSING if found.low is None else money(found.low)
+    return f"{low} to {money(found.high)}" if found.high is not None else f"{low} to more than {money(found.most)}"
+
+
+def _alone_text(run: RunData, models: Sequence[Model], curve: ExpertCurve) -> list[str]:
+    """The sentence that says what the best model with the LLM's labels has saved, and how far to trust it."""
+    with_llm = [model for model in models if not model.expert_only]
+    if not with_llm:
+        return []
+    best = max(with_llm, key=lambda model: model.f1)
+    found = alone(curve, best.f1)
+    if found.dollars is None:
+        would = f"more than ${money(found.most)}, where the curve of expert labels ends"
+    elif curve.is_coarse:
+        would = f"at most ${money(found.dollars)}"
+    else:
+        would = f"${money(found.dollars)} (over the folds {_range(found)})"
+    how = (
+        "between the few rows of compare that an expert labelled, which asks for too much; threshold gives a closer figure"
+        if curve.is_coarse
+        else "off the curve without the LLM's labels, which was measured on held-out folds of train and not on "
+        f"{best.split}"
+    )
+    return [
+        f"{best.name} reached F1 {score(best.f1)} for ${money(best.dollars)}. The same F1 from experts alone would have cost "
+        f"{would}: read {how}."
+    ]
+
+
+def _threshold_table(run: RunData, curve: ExpertCurve) -> Table:
+    """Both sides of the threshold experiment in money: the same folds, so the comparison is a fair one."""
+    assert run.threshold is not None
+    rows = []
+    for point in run.threshold["curves"]["with_llm"]:
+        work = ExpertWork(point["expert_sentences"], point["expert_words"])
+        dollars = run.account.llm + Decimal(str(round(expert_dollars(work, run.costs), 6)))
+        f1 = point["f1"]["mean"]
+        rows.append([f"{point['share']:.0%}", score(f1), money(dollars), _alone_cell(alone(curve, f1), curve)])
+    return Table(
+        "The same F1 with the LLM's labels and from experts alone, on the same folds (in brackets: lowest and highest fold)",
+        ["expert share", "F1", "with the LLM $", "experts alone $"],
+        rows,
+    )
+
+
+def _what_if_table(run: RunData) -> Table:
+    ledger = run.ledger or LedgerSums()
+    cases: list[tuple[str, Account, WhatIfSection]] = [("as it was", run.account, _SAME_PRICE)]
+    cases += [
+        (name, account_at(ledger, run.history, run.costs, other), other) for name, other in run.costs.what_if.items()
+    ]
+    behind = _replies_behind_labels(run)
+    rows = [
+        [
+            name,
+            money(account.llm),
+            *([money(_priced_replies(run, other))] if behind else []),
+            money(account.expert),
+            money(account.machine),
+            money(account.total),
+        ]
+        for name, account, other in cases
+    ]
+    columns = [
+        "prices",
+        "LLM $",
+        *(["(all replies behind the labels $)"] if behind else []),
+        "expert $",
+        "machine $",
+        "all $",
+    ]
+    return Table("The same run at other prices, with no new calls", columns, rows)
+
+
+def _replies_behind_labels(run: RunData) -> bool:
+    return run.annotation is not None and bool(run.annotation.get("replies", {}).get("calls"))
+
+
+def _priced_replies(run: RunData, other: WhatIfSection) -> Decimal:
+    """What the replies that the labels come from cost, whoever paid for them."""
+    assert run.annotation is not None
+    replies, model = run.annotation["replies"], run.annotation["model"]
+    if model not in other.prices:
+        return Decimal(str(replies["dollars"]))
+    charge = find_price(model, other.prices).charge(replies["prompt_tokens"], 0, replies["completion_tokens"])
+    return Decimal(charge).scaleb(-12)
+
+
+def _pareto_plot(models: Sequence[Model]) -> Plot:
+    chart = pareto_chart(models)
+    best = front(models)
+    names = ", ".join(models[position].name for position in sorted(best, key=lambda at: models[at].dollars))
+    numbers = Table(
+        "Money and F1",
+        ["model", "dollars", "F1", "on the front"],
+        [
+            [model.name, money(model.dollars), score(model.f1), "yes" if position in best else "no"]
+            for position, model in enumerate(models)
+        ],
+    )
+    alt = f"F1 of each model against its money. On the Pareto front, cheapest first: {names}."
+    return Plot(chart, alt, numbers)
+
+
+def pareto_chart(models: Sequence[Model]) -> Chart:
+    """F1 against money: filled circles on the front, joined by a line, hollow squares off it; names beside."""
+    from matplotlib.figure import Figure
+
+    best = front(models)
+    with chart_style():
+        figure = Figure(figsize=SIZE)
+        axes = figure.subplots()
+        order = sorted(best, key=lambda at: models[at].dollars)
+        x, y = [float(models[at].dollars) for at in order], [models[at].f1 for at in order]
+        axes.plot(x, y, color="black", marker="o", markersize=5, linewidth=1, label="on the Pareto front")
+        off = [model for position, model in enumerate(models) if position not in best]
+        axes.plot(
+            [float(model.dollars) for model in off],
+            [model.f1 for model in off],
+            linestyle="none",
+            marker="s",
+            markersize=5,
+            markerfacecolor="white",
+            color="#D55E00",
+            label="off it",
+        )
+        for number, model in enumerate(models):
+            above = number % 2 == 0
+            axes.annotate(
+                model.name,
+                (float(model.dollars), model.f1),
+                xytext=(3, 5 if above else -11),
+                textcoords="offset points",
+                fontsize=7,
+            )
+        axes.set_xscale("symlog", linthresh=1)
+        axes.xaxis.set_major_formatter(lambda value, _: f"${value:,.0f}")
+        axes.margins(x=0.1, y=0.12)
+        axes.set_xlabel("dollars for its labels (logarithmic)")
+        axes.set_ylabel(f"F1 on {models[0].split}")
+        axes.set_title("Money and F1")
+        axes.legend(loc="lower right")
+        return render_chart("pareto", figure)

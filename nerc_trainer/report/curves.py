@@ -1,0 +1,147 @@
+"""How good the tagger became: F1 by the expert's words, beside other runs, and by type over the rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nerc_trainer.plots import chart_style, render_chart
+from nerc_trainer.report.collect import RunData, scores_of
+from nerc_trainer.report.parts import Part, Plot, Table, count, money, score
+from nerc_trainer.report.style import SIZE, line_style
+
+
+def rounds_part(runs: Sequence[RunData]) -> Part | None:
+    """Learning curves of all runs that have rounds, the first one's figures, and its F1 by type."""
+    run = runs[0]
+    shown = [one for one in runs if one.history]
+    if not run.history:
+        return None
+    last = scores_of(run.history[-1], run.split)
+    text = [
+        f"{count(len(run.history))} rounds; the sentences of the first were drawn at random, those of the others by the "
+        f"strategy {run.strategy}."
+        + (f" The run ended because {run.state['reason']}." if run.state and run.state.get("reason") else "")
+    ]
+    if run.history[0]["llm_sentences"]:
+        text.append(
+            f"The LLM's labels stood for {count(run.history[0]['llm_sentences'])} sentences at first and for "
+            f"{count(run.history[-1]['llm_sentences'])} at the end."
+        )
+    facts = [
+        (score(last["f1"]), f"entity F1 on {run.split} in the last round"),
+        (count(run.history[-1]["expert_sentences"]), "sentences labelled by the expert"),
+        (count(run.history[-1]["tokens"]), "words of these"),
+    ]
+    plots = [learning_plot(shown), types_plot(run)]
+    return Part("rounds", "How good the tagger became", text, facts=facts, plots=plots, tables=[_rounds_table(run)])
+
+
+def learning_plot(runs: Sequence[RunData]) -> Plot:
+    """F1 by the words that the expert has labelled, a line for each run; the first run's on dev as well."""
+    from matplotlib.figure import Figure
+
+    names = labels_of(runs)
+    with chart_style():
+        figure = Figure(figsize=SIZE)
+        axes = figure.subplots()
+        for number, (run, name) in enumerate(zip(runs, names, strict=True)):
+            words = [row["tokens"] for row in run.history]
+            axes.plot(words, [scores_of(row, run.split)["f1"] for row in run.history], label=name, **line_style(number))
+        if runs[0].split == "test":
+            first = runs[0].history
+            dev = {**line_style(0), "linestyle": ":", "marker": "", "linewidth": 1}
+            axes.plot([row["tokens"] for row in first], [row["f1"] for row in first], label="first run, on dev", **dev)
+        axes.set_xlabel("words labelled by the expert")
+        axes.set_ylabel("entity F1")
+        axes.set_title("F1 by expert words")
+        axes.legend(loc="lower right")
+        chart = render_chart("learning_curve", figure)
+    rows = [
+        [
+            name,
+            str(row["round"]),
+            count(row["expert_sentences"]),
+            count(row["tokens"]),
+            score(scores_of(row, run.split)["f1"]),
+        ]
+        for run, name in zip(runs, names, strict=True)
+        for row in run.history
+    ]
+    ends = "; ".join(
+        f"{name}: from {score(scores_of(run.history[0], run.split)['f1'])} to "
+        f"{score(scores_of(run.history[-1], run.split)['f1'])}"
+        for run, name in zip(runs, names, strict=True)
+    )
+    numbers = Table("F1 by round", ["run", "round", "expert sentences", "expert words", "F1"], rows)
+    return Plot(chart, f"Lines of entity F1 against words labelled by the expert. {ends}.", numbers)
+
+
+def labels_of(runs: Sequence[RunData]) -> list[str]:
+    """What a legend calls each run: how it chose, with the LLM's labels or not, and its folder where that is needed."""
+    said = [
+        f"{run.strategy}{', with the LLM' if run.history[0]['llm_sentences'] else ''}, on {run.split}" for run in runs
+    ]
+    return [f"{run.name}: {one}" if said.count(one) > 1 else one for run, one in zip(runs, said, strict=True)]
+
+
+def types_plot(run: RunData) -> Plot:
+    """F1 of each type over the rounds."""
+    from matplotlib.figure import Figure
+
+    by_round = [scores_of(row, run.split)["by_type"] for row in run.history]
+    types = sorted({type_ for found in by_round for type_ in found})
+    rounds = [row["round"] for row in run.history]
+    with chart_style():
+        figure = Figure(figsize=SIZE)
+        axes = figure.subplots()
+        for number, type_ in enumerate(types):
+            values = [found[type_]["f1"] if type_ in found else 0.0 for found in by_round]
+            axes.plot(rounds, values, label=type_, **line_style(number))
+            # The name at the end of its line can be read without the legend and without colours.
+            axes.annotate(type_, (rounds[-1], values[-1]), xytext=(6, -3), textcoords="offset points", fontsize=8)
+        axes.set_xticks(rounds)
+        axes.margins(x=0.12)
+        axes.set_xlabel("round")
+        axes.set_ylabel(f"F1 on {run.split}")
+        axes.set_title("F1 by type over the rounds")
+        axes.legend(loc="lower right", ncols=2)
+        chart = render_chart("f1_by_type", figure)
+    rows = [
+        [str(number), *(score(found[type_]["f1"] if type_ in found else 0.0) for type_ in types)]
+        for number, found in zip(rounds, by_round, strict=True)
+    ]
+    numbers = Table(f"F1 by type on {run.split}", ["round", *types], rows)
+    ends = ", ".join(f"{type_} {rows[-1][position]}" for position, type_ in enumerate(types, start=1))
+    return Plot(chart, f"A line for each type of entity over the rounds; in the last one {ends}.", numbers)
+
+
+def _rounds_table(run: RunData) -> Table:
+    columns = [
+        "round",
+        "branch",
+        "sentences",
+        "words",
+        "dollars",
+        "F1 dev",
+        "F1 test",
+        "precision",
+        "recall",
+        "accuracy",
+        "loss",
+    ]
+    rows = []
+    for row in run.history:
+        shown = scores_of(row, run.split)
+        figures = [score(shown[name]) for name in ("precision", "recall", "accuracy", "loss")]
+        test = score(row["test"]["f1"]) if row["test"] else score(None)
+        rows.append(
+            [
+                str(row["round"]),
+                row["branch"],
+                count(row["expert_sentences"]),
+                count(row["tokens"]),
+                money(row["dollars"]),
+            ]
+            + [score(row["f1"]), test, *figures]
+        )
+    return Table(f"All rounds; precision, recall, accuracy and loss on {run.split}", columns, rows, texts=2)

@@ -1,0 +1,128 @@
+"""Every model of a run with its money and its F1, and which of them are worth it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+
+from nerc_trainer.account import NOTHING, machine_dollars, machine_seconds
+from nerc_trainer.annotation.pareto import pareto_front
+from nerc_trainer.costs import ExpertWork, expert_dollars
+from nerc_trainer.report.collect import Row, RunData, scores_of
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model, what its labels and its training have cost (dollars), and its F1 on ``split``.
+
+    ``llm`` is the money for all replies in the ledger, those of the sweep too, where the LLM's labels took part.
+    ``machine`` is None where it has no price or was not recorded. ``expert_only`` models owe the LLM nothing.
+    """
+
+    name: str
+    f1: float
+    split: str
+    llm: Decimal
+    expert: Decimal
+    machine: Decimal | None
+    expert_sentences: int
+    expert_only: bool
+
+    @property
+    def dollars(self) -> Decimal:
+        return self.llm + self.expert + (self.machine or NOTHING)
+
+
+def models_of(run: RunData) -> list[Model]:
+    """The rows of `compare`, taggers that `train` made, and the rounds: each once, on one split."""
+    split = "test" if all("test" in found for found in _splits(run)) else "dev"
+    compared = list(_compared(run, split))
+    names = {model.name for model in compared}
+    trained = [model for model in _trained(run, split) if model.name not in names]
+    return [*compared, *trained, *_rounds(run, split)]
+
+
+def _splits(run: RunData) -> Iterator[set[str]]:
+    """The splits that each source of models was measured on."""
+    if run.comparison is not None:
+        yield {split for split in ("dev", "test") if split in run.comparison}
+    for record in [*run.models.values(), *run.history[-1:]]:
+        yield {"dev"} | ({"test"} if record.get("test") else set())
+
+
+def _llm(run: RunData, took_part: bool) -> Decimal:
+    return run.account.llm if took_part else NOTHING
+
+
+def _compared(run: RunData, split: str) -> Iterator[Model]:
+    if run.comparison is None:
+        return
+    for name, row in run.comparison[split]["rows"].items():
+        seconds = [value for cell, value in run.cell_seconds.items() if cell.startswith(f"compare-{name}-seed-")]
+        yield Model(
+            name,
+            f1=row["f1"]["mean"],
+            split=split,
+            llm=_llm(run, bool(row["llm_sentences"])),
+            expert=_expert(run, row),
+            machine=machine_dollars(sum(seconds) / len(seconds), run.costs) if seconds else None,
+            expert_sentences=row["expert_sentences"],
+            expert_only=not row["llm_sentences"],
+        )
+
+
+def _trained(run: RunData, split: str) -> Iterator[Model]:
+    for name, record in run.models.items():
+        uses_llm = record["labels"] in ("llm", "mixed")
+        seconds = run.cell_seconds.get(name)
+        yield Model(
+            name,
+            f1=record[split]["f1"],
+            split=split,
+            llm=_llm(run, uses_llm),
+            expert=_expert(run, record),
+            machine=machine_dollars(seconds, run.costs) if seconds is not None else None,
+            expert_sentences=record["expert_sentences"],
+            expert_only=not uses_llm,
+        )
+
+
+def _rounds(run: RunData, split: str) -> Iterator[Model]:
+    with_llm = any(row["llm_sentences"] for row in run.history)
+    seconds = 0.0
+    for row in run.history:
+        seconds += machine_seconds(row["seconds"])
+        yield Model(
+            f"round {row['round']}",
+            f1=scores_of(row, split)["f1"],
+            split=split,
+            llm=_llm(run, with_llm),
+            expert=Decimal(str(row["dollars"])),
+            machine=machine_dollars(seconds, run.costs),
+            expert_sentences=row["expert_sentences"],
+            expert_only=not with_llm,
+        )
+
+
+def _expert(run: RunData, row: Row) -> Decimal:
+    return Decimal(str(round(expert_dollars(ExpertWork.of(row), run.costs), 6)))
+
+
+def gains(models: Sequence[Model]) -> list[float | None]:
+    """Points of F1 (hundredths) that a dollar more than the cheapest model's brings; None for that one and for free."""
+    if not models:
+        return []
+    cheapest = min(models, key=lambda model: (model.dollars, -model.f1))
+    return [
+        float(100 * (model.f1 - cheapest.f1)) / float(model.dollars - cheapest.dollars)
+        if model.dollars > cheapest.dollars
+        else None
+        for model in models
+    ]
+
+
+def front(models: Sequence[Model]) -> set[int]:
+    """Positions of the models that no other beats in money and F1."""
+    return set(pareto_front([float(model.dollars) for model in models], [model.f1 for model in models]))

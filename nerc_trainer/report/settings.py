@@ -1,0 +1,68 @@
+"""The recipe of a finished run, and what the command line may still say: other prices, and how the page looks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from nerc_trainer.errors import NercError
+from nerc_trainer.recipe.costs import CostsSection
+from nerc_trainer.recipe.report import ReportSection
+from nerc_trainer.recipe.sections import Recipe
+from nerc_trainer.run_recipe import RECIPE_NAME
+
+_FREE = ("report.", "costs.what_if", "costs.gpu_dollars_per_hour")
+
+
+def read_settings(folder: Path, overrides: Sequence[str]) -> tuple[Recipe | None, CostsSection, ReportSection]:
+    """The recipe that a run was made with (None where it has none), and its costs and report with ``overrides``.
+
+    Raises NercError for a recipe that cannot be read, and for an override that would change what the run has found.
+    """
+    recipe = _read_recipe(folder)
+    costs, report = (recipe.costs, recipe.report) if recipe is not None else (CostsSection(), ReportSection())
+    said: dict[str, Any] = {"costs": costs.model_dump(mode="json"), "report": report.model_dump(mode="json")}
+    for override in overrides:
+        _override(said, override)
+    try:
+        return recipe, CostsSection.model_validate(said["costs"]), ReportSection.model_validate(said["report"])
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise NercError(f"command line: {' '.join(overrides)}: {key}: {first['msg']}") from error
+
+
+def _read_recipe(folder: Path) -> Recipe | None:
+    path = folder / RECIPE_NAME
+    if not path.is_file():
+        return None
+    try:
+        said = yaml.safe_load(path.read_text(encoding="utf-8"))
+        # Files that a recipe names may be gone by now, so it is not loaded as if it were about to run.
+        return Recipe.model_validate({**said, "run": {**said["run"], "dir": folder}})
+    except (OSError, yaml.YAMLError, ValidationError, KeyError, TypeError) as error:
+        detail = " ".join(str(error).split())
+        raise NercError(f"{path}: not a recipe that this version reads ({detail}); restore it from a copy") from error
+
+
+def _override(said: dict[str, Any], override: str) -> None:
+    dotted, _, text = override.partition("=")
+    if not dotted.startswith(_FREE):
+        raise NercError(
+            f"command line: {override}: a finished run is only told costs.what_if, costs.gpu_dollars_per_hour and keys "
+            "of report; other prices go into costs.what_if"
+        )
+    *parents, last = dotted.strip().split(".")
+    place: Any = said
+    for parent in parents:
+        place = place.setdefault(parent, {})
+        if not isinstance(place, dict):
+            raise NercError(f"command line: {override}: {parent} holds no keys")
+    try:
+        place[last] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise NercError(f"command line: {override}: not YAML ({' '.join(str(error).split())})") from error

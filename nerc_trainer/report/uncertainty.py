@@ -1,0 +1,92 @@
+"""How unsure the tagger was of what it chose, round by round."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from nerc_trainer.plots import Chart, chart_style, render_chart
+from nerc_trainer.report.collect import RunData
+from nerc_trainer.report.parts import Part, Plot, Table, count, score
+from nerc_trainer.report.style import SIZE
+
+_BINS = 12
+
+
+def uncertainty_part(run: RunData) -> Part | None:
+    """A histogram of the selected sentences' uncertainty for each round; None where no round chose by uncertainty."""
+    chosen = {
+        number: found
+        for number, found in sorted(run.selections.items())
+        if found["strategy"] != "random" and found.get("priorities")
+    }
+    if not chosen:
+        return None
+    edges, counts = histograms([found["priorities"] for found in chosen.values()])
+    strategy = next(iter(chosen.values()))["strategy"]
+    rows = []
+    for (number, found), row in zip(chosen.items(), counts, strict=True):
+        values, pool = found["priorities"], found["pool"]
+        ends = [
+            score(float(np.median(values))),
+            score(max(values)),
+            score(pool["mean_priority"]),
+            count(pool["sentences"]),
+        ]
+        rows.append([str(number), *ends, *(count(number_) for number_ in row)])
+    bins = [f"{low:.2g} to {high:.2g}" for low, high in zip(edges[:-1], edges[1:], strict=True)]
+    numbers = Table(
+        "Selected sentences by their uncertainty",
+        ["round", "median", "highest", "mean of the pool", "pool", *bins],
+        rows,
+    )
+    first, last = (found["pool"]["mean_priority"] for found in (chosen[min(chosen)], chosen[max(chosen)]))
+    text = (
+        f"By the strategy {strategy}. The mean over the whole pool went from {score(first)} to {score(last)}: what is "
+        "left is what the tagger is sure of."
+        if last < first
+        else f"By the strategy {strategy}. The mean over the whole pool went from {score(first)} to {score(last)}."
+    )
+    alt = f"A histogram of uncertainty for each round, as counts in shaded cells. {text}"
+    return Part(
+        "uncertainty",
+        "How unsure the tagger was",
+        [text],
+        plots=[Plot(_draw(list(chosen), edges, counts), alt, numbers)],
+    )
+
+
+def histograms(rounds: Sequence[Sequence[float]]) -> tuple[np.ndarray, np.ndarray]:
+    """Edges of bins over all rounds, float64 [bins + 1], and how many values of each round lie in each, int [r][bins]."""
+    values = np.concatenate([np.asarray(one, dtype=float) for one in rounds])
+    low, high = float(values.min()), float(values.max())
+    edges = np.linspace(low, high if high > low else low + 1.0, _BINS + 1)
+    return edges, np.array([np.histogram(one, edges)[0] for one in rounds])
+
+
+def _draw(rounds: Sequence[int], edges: np.ndarray, counts: np.ndarray) -> Chart:
+    from matplotlib.figure import Figure
+
+    with chart_style():
+        figure = Figure(figsize=(SIZE[0], 1.3 + 0.34 * len(rounds)))
+        axes = figure.subplots()
+        axes.grid(visible=False)
+        axes.imshow(counts, cmap="Greys", vmin=0, vmax=1.4 * counts.max(), aspect="auto")
+        for row, column in np.ndindex(counts.shape):
+            if counts[row, column]:
+                dark = counts[row, column] > 0.75 * counts.max()
+                axes.text(
+                    column,
+                    row,
+                    str(counts[row, column]),
+                    ha="center",
+                    va="center",
+                    fontsize=8,
+                    color="w" if dark else "k",
+                )
+        axes.set_yticks(range(len(rounds)), [f"round {number}" for number in rounds])
+        axes.set_xticks(np.arange(len(edges))[::3] - 0.5, [f"{edge:.2g}" for edge in edges[::3]])
+        axes.set_xlabel("uncertainty of the selected sentences")
+        axes.set_title("Selected sentences by uncertainty, round by round")
+        return render_chart("uncertainty", figure)
