@@ -18,7 +18,7 @@ from nerc_trainer.active.journal import RunJournal
 from nerc_trainer.active.record import installed_versions, published_record, round_record
 from nerc_trainer.active.stopping import stop_reason
 from nerc_trainer.errors import NercError
-from nerc_trainer.files import write_json, write_text
+from nerc_trainer.files import write_bytes, write_json, write_text
 from nerc_trainer.ranks import on_main
 from nerc_trainer.training.arguments import steps_of
 from nerc_trainer.training.mixing import STAGES, Mix, fine_tune, makes_one_heap, train_mixed
@@ -64,6 +64,7 @@ class Rounds:
             record = self.publish(number, self.evaluate(number, seconds))
             self.history = on_main(partial(self.journal.append, record))
             self.trainer.end_round(record)
+        self.trainer.end_rounds()
         on_main(partial(self.journal.finish, reason))
         return reason
 
@@ -178,6 +179,7 @@ class Rounds:
 
     def _seal(self, number: int, record: dict[str, Any]) -> None:
         from nerc_trainer.card import render_card
+        from nerc_trainer.card_chart import CHART_NAME, card_chart
         from nerc_trainer.hub import seal
         from nerc_trainer.training.workbench import write_labels
 
@@ -185,6 +187,7 @@ class Rounds:
         published = published_record(self.recipe, record, self.history, self.data, installed_versions())
         write_json(folder / "round.json", published)
         write_labels(folder, self.recipe, self.trainer.labels)
+        write_bytes(folder / f"{CHART_NAME}.png", card_chart(published).png)
         write_text(folder / "README.md", render_card(published))
         seal(folder)
         self.journal.seal(number, record)

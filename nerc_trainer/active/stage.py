@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from nerc_trainer.active.oracle import TruthOracle
 from nerc_trainer.active.rounds import Rounds
 from nerc_trainer.active.sampler import EntropySamplerCallback
+from nerc_trainer.training.tracking import RoundTracking
 from nerc_trainer.training.workbench import build_workbench, data_facts, make_publisher
 
 if TYPE_CHECKING:
@@ -23,4 +24,5 @@ def build_rounds(recipe: Recipe, arguments: TrainingArguments, corpus: Corpus, j
     oracle = TruthOracle(corpus.train["id"], corpus.train["ner_tags"])
     sampler = EntropySamplerCallback(recipe, bench.training_set(bench.llm_tags()), oracle, journal)
     bench.trainer.add_callback(sampler)
+    bench.trainer.add_callback(RoundTracking(bench.trainer))
     return Rounds(bench, sampler, data_facts(recipe, corpus), journal, make_publisher(recipe))

@@ -92,6 +92,7 @@ def heat_map(cells: Sequence[Cell]) -> Figure:
     grid = np.array([[values.get((prompt, model), np.nan) for model in models] for prompt in prompts])
     figure = Figure(figsize=(2.6 + 1.3 * len(models), 1.4 + 0.42 * len(prompts)), layout="constrained")
     axes = figure.subplots()
+    axes.grid(visible=False)
     image = axes.imshow(grid, cmap="cividis", vmin=0, vmax=max(0.01, float(np.nanmax(grid))), aspect="auto")
     axes.set_xticks(range(len(models)), models, rotation=20, ha="right")
     axes.set_yticks(range(len(prompts)), prompts)

@@ -29,8 +29,8 @@ class CostsSection(Section):
     expert_wage: float = Field(default=40.0, ge=0, description="Dollars an hour.")
     expert_by: Measure = Field(
         default="words",
-        description="What the expert is paid by: words, sentences (actively chosen ones are longer than others), or the "
-        "seconds that came with the labels, where words count for labels without.",
+        description="What the expert is paid by: words, sentences (actively chosen ones are longer than others), or "
+        "the seconds that came with the labels, where words count for labels without.",
     )
     expert_seconds_per_word: float = Field(
         default=0.85, gt=0, description="Seconds that an expert needs for a word (0.85 was measured in PMC6798575)."

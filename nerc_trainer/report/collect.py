@@ -94,8 +94,8 @@ def collect_run(folder: Path, overrides: Sequence[str] = ()) -> RunData:
     models = {path.parent.name: _read_json(path) for path in sorted((folder / "models").glob("*/round.json"))}
     if recipe is None and not (history or models or any(stages.values())):
         raise NercError(
-            f"{folder}: not a run's folder (it has no {RECIPE_NAME}, no history.jsonl and no stage's figures); give the "
-            "run.dir of a run"
+            f"{folder}: not a run's folder (it has no {RECIPE_NAME}, no history.jsonl and no stage's figures); "
+            "give the run.dir of a run"
         )
     rounds = {int(row["round"]): folder / "rounds" / f"round-{row['round']:02d}" for row in history}
     return RunData(

@@ -19,6 +19,8 @@ from nerc_trainer.report.parts import MISSING, Part, Plot, Table, count, money, 
 from nerc_trainer.report.style import SIZE
 
 _SAME_PRICE = WhatIfSection()
+# From this ratio of dearest to cheapest on, the cheap models would lie on one another.
+_WIDE = 50
 
 
 def costs_part(run: RunData) -> Part | None:
@@ -45,9 +47,9 @@ def costs_part(run: RunData) -> Part | None:
         tables.insert(0, _models_table(models, curve))
         plots.append(_pareto_plot(models))
         text.append(
-            f"A model's money is that of the labels it learnt from, and F1 is on {models[0].split}. Where the LLM's labels "
-            "took part, all replies in the ledger count, those of the sweep too. A gain is in points of F1 for each "
-            "dollar more than the cheapest model costs."
+            f"A model's money is that of the labels it learnt from, and F1 is on {models[0].split}. Where the LLM's "
+            "labels took part, all replies in the ledger count, those of the sweep too. A gain is in points of F1 for "
+            "each dollar more than the cheapest model costs."
         )
     if curve is not None:
         text += _alone_text(run, models, curve)
@@ -136,14 +138,14 @@ def _alone_text(run: RunData, models: Sequence[Model], curve: ExpertCurve) -> li
     else:
         would = f"${money(found.dollars)} (over the folds {_range(found)})"
     how = (
-        "between the few rows of compare that an expert labelled, which asks for too much; threshold gives a closer figure"
+        "between the few rows of compare that an expert labelled, which asks for too much (threshold comes closer)"
         if curve.is_coarse
         else "off the curve without the LLM's labels, which was measured on held-out folds of train and not on "
         f"{best.split}"
     )
     return [
-        f"{best.name} reached F1 {score(best.f1)} for ${money(best.dollars)}. The same F1 from experts alone would have cost "
-        f"{would}: read {how}."
+        f"{best.name} reached F1 {score(best.f1)} for ${money(best.dollars)}. The same F1 from experts alone would "
+        f"have cost {would}: read {how}."
     ]
 
 
@@ -157,7 +159,7 @@ def _threshold_table(run: RunData, curve: ExpertCurve) -> Table:
         f1 = point["f1"]["mean"]
         rows.append([f"{point['share']:.0%}", score(f1), money(dollars), _alone_cell(alone(curve, f1), curve)])
     return Table(
-        "The same F1 with the LLM's labels and from experts alone, on the same folds (in brackets: lowest and highest fold)",
+        "The same F1 with the LLM's labels and from experts alone, on the same folds (lowest and highest in brackets)",
         ["expert share", "F1", "with the LLM $", "experts alone $"],
         rows,
     )
@@ -234,16 +236,10 @@ def pareto_chart(models: Sequence[Model]) -> Chart:
         x, y = [float(models[at].dollars) for at in order], [models[at].f1 for at in order]
         axes.plot(x, y, color="black", marker="o", markersize=5, linewidth=1, label="on the Pareto front")
         off = [model for position, model in enumerate(models) if position not in best]
-        axes.plot(
-            [float(model.dollars) for model in off],
-            [model.f1 for model in off],
-            linestyle="none",
-            marker="s",
-            markersize=5,
-            markerfacecolor="white",
-            color="#D55E00",
-            label="off it",
-        )
+        if off:
+            x, y = [float(model.dollars) for model in off], [model.f1 for model in off]
+            hollow = {"linestyle": "none", "marker": "s", "markerfacecolor": "white", "color": "#D55E00"}
+            axes.plot(x, y, label="off it", markersize=5, **hollow)
         for number, model in enumerate(models):
             above = number % 2 == 0
             axes.annotate(
@@ -253,10 +249,13 @@ def pareto_chart(models: Sequence[Model]) -> Chart:
                 textcoords="offset points",
                 fontsize=7,
             )
-        axes.set_xscale("symlog", linthresh=1)
-        axes.xaxis.set_major_formatter(lambda value, _: f"${value:,.0f}")
-        axes.margins(x=0.1, y=0.12)
-        axes.set_xlabel("dollars for its labels (logarithmic)")
+        paid = [float(model.dollars) for model in models if model.dollars > 0]
+        is_wide = bool(paid) and max(paid) > _WIDE * min(paid)
+        if is_wide:
+            axes.set_xscale("symlog", linthresh=min(paid))
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
+        axes.margins(x=0.14, y=0.12)
+        axes.set_xlabel(f"dollars{' (logarithmic)' if is_wide else ''}")
         axes.set_ylabel(f"F1 on {models[0].split}")
         axes.set_title("Money and F1")
         axes.legend(loc="lower right")

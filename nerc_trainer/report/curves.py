@@ -18,8 +18,8 @@ def rounds_part(runs: Sequence[RunData]) -> Part | None:
         return None
     last = scores_of(run.history[-1], run.split)
     text = [
-        f"{count(len(run.history))} rounds; the sentences of the first were drawn at random, those of the others by the "
-        f"strategy {run.strategy}."
+        f"{count(len(run.history))} rounds; the sentences of the first were drawn at random, those of the others by "
+        f"the strategy {run.strategy}."
         + (f" The run ended because {run.state['reason']}." if run.state and run.state.get("reason") else "")
     ]
     if run.history[0]["llm_sentences"]:
@@ -30,7 +30,7 @@ def rounds_part(runs: Sequence[RunData]) -> Part | None:
     facts = [
         (score(last["f1"]), f"entity F1 on {run.split} in the last round"),
         (count(run.history[-1]["expert_sentences"]), "sentences labelled by the expert"),
-        (count(run.history[-1]["tokens"]), "words of these"),
+        (count(run.history[-1]["tokens"]), "words that they have"),
     ]
     plots = [learning_plot(shown), types_plot(run)]
     return Part("rounds", "How good the tagger became", text, facts=facts, plots=plots, tables=[_rounds_table(run)])
@@ -141,7 +141,9 @@ def _rounds_table(run: RunData) -> Table:
                 count(row["expert_sentences"]),
                 count(row["tokens"]),
                 money(row["dollars"]),
+                score(row["f1"]),
+                test,
+                *figures,
             ]
-            + [score(row["f1"]), test, *figures]
         )
     return Table(f"All rounds; precision, recall, accuracy and loss on {run.split}", columns, rows, texts=2)

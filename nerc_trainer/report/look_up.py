@@ -33,8 +33,6 @@ def tags_before(
     run: RunData, shown: Mapping[int, Sequence[str]], tokens: Mapping[str, Sequence[str]]
 ) -> tuple[dict[int, dict[str, list[str]]], list[str]]:
     """What the model of the round before said of each round's sentences, and notes on rounds whose model is gone."""
-    from nerc_trainer.prediction.tagger import load_tagger
-
     said: dict[int, dict[str, list[str]]] = {}
     gone = []
     for number, ids in shown.items():
@@ -45,6 +43,8 @@ def tags_before(
         if not (folder / "config.json").is_file():
             gone.append(number - 1)
             continue
+        from nerc_trainer.prediction.tagger import load_tagger
+
         try:
             tagger = load_tagger(str(folder))
         except (NercError, OSError):

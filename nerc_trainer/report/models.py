@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-
 from nerc_trainer.account import NOTHING, machine_dollars, machine_seconds
 from nerc_trainer.annotation.pareto import pareto_front
 from nerc_trainer.costs import ExpertWork, expert_dollars

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,7 +44,8 @@ def write_report(folders: Sequence[Path], overrides: Sequence[str] = ()) -> Path
     page = strike_out(render(runs[0].name, parts))
     if len(page.encode()) > _LARGEST:
         raise NercError(
-            f"{folders[0]}: the page would have {len(page.encode()):,} bytes, more than {_LARGEST:,}; lower report.sentences"
+            f"{folders[0]}: the page would have {len(page.encode()):,} bytes, more than {_LARGEST:,}; lower "
+            "report.sentences"
         )
     folder = runs[0].folder / "report"
     charts = [plot.chart for part in parts for plot in part.plots]
@@ -98,7 +100,7 @@ def render(name: str, parts: Sequence[Part]) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["picture"] = picture
+    environment.filters |= {"picture": picture, "width": width_of}
     template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
     types = sorted(
         {
@@ -115,7 +117,13 @@ def render(name: str, parts: Sequence[Part]) -> str:
     return template.render(name=name, parts=parts, colours=colours)
 
 
+def width_of(chart: Chart) -> float:
+    """The width at which a chart's text has its own size, in pixels."""
+    points = re.search(r'<svg[^>]* width="([0-9.]+)pt"', chart.svg)
+    return float(points[1]) * 4 / 3 if points else 600.0
+
+
 def picture(chart: Chart) -> str:
     """A chart as an address that holds the chart itself. As a picture, it cannot load or run anything."""
     svg = chart.svg[chart.svg.index("<svg") :]
-    return "data:image/svg+xml," + quote(svg, safe=" =:/,;.-+()#!*'%@?&$|~^[]{}`\\".replace("#", "").replace("%", ""))
+    return f"data:image/svg+xml,{quote(svg, safe=' =:/,;.-()')}"

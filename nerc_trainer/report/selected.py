@@ -42,8 +42,8 @@ def selected_part(
     if not groups:
         return Part("selected", "What was selected", notes) if notes else None
     text = [
-        "The first sentences of each round as they were labelled before, and by the expert. A reading that the expert did "
-        "not share is marked with ≠.",
+        "The first sentences of each round as they were labelled before, and by the expert. A reading that the "
+        "expert did not share is marked with ≠.",
         *notes,
     ]
     return Part("selected", "What was selected", text, sentences=groups)

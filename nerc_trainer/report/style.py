@@ -1,4 +1,4 @@
-"""How the charts of a report tell their series apart: by colour, and by line, marker and hatch for those who see none."""
+"""How the charts of a report tell their series apart: by colour, and for who sees none by line, marker and hatch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#
 _LINES = ("-", "--", "-.", ":")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _HATCHES = ("", "///", "xxx", "...", "\\\\\\", "+++", "ooo")
-SIZE = (5.6, 3.5)
+SIZE = (4.7, 3.3)  # inches: text stays readable where a phone makes it a quarter smaller
 
 
 def line_style(number: int) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -34,8 +35,8 @@ def uncertainty_part(run: RunData) -> Part | None:
             score(pool["mean_priority"]),
             count(pool["sentences"]),
         ]
-        rows.append([str(number), *ends, *(count(number_) for number_ in row)])
-    bins = [f"{low:.2g} to {high:.2g}" for low, high in zip(edges[:-1], edges[1:], strict=True)]
+        rows.append([str(number), *ends, *(count(values_in) for values_in in row)])
+    bins = [f"{low:.2g} to {high:.2g}" for low, high in pairwise(edges)]
     numbers = Table(
         "Selected sentences by their uncertainty",
         ["round", "median", "highest", "mean of the pool", "pool", *bins],
@@ -58,7 +59,7 @@ def uncertainty_part(run: RunData) -> Part | None:
 
 
 def histograms(rounds: Sequence[Sequence[float]]) -> tuple[np.ndarray, np.ndarray]:
-    """Edges of bins over all rounds, float64 [bins + 1], and how many values of each round lie in each, int [r][bins]."""
+    """Edges of bins over all rounds, float64 [bins + 1], and how many values of each round lie in each, int [r, b]."""
     values = np.concatenate([np.asarray(one, dtype=float) for one in rounds])
     low, high = float(values.min()), float(values.max())
     edges = np.linspace(low, high if high > low else low + 1.0, _BINS + 1)

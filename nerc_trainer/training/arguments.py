@@ -36,6 +36,7 @@ def training_arguments(recipe: Recipe) -> TrainingArguments:
         given |= _share(recipe.run.batch_size or BATCH_SIZE, given.get("per_device_train_batch_size"), ranks)
     given.setdefault("logging_strategy", "no")
     given.setdefault("report_to", "none")
+    given.setdefault("run_name", recipe.run.dir.name)  # else a tracker makes up a name at every start
     given.setdefault("ddp_find_unused_parameters", False)  # Trainer's own default walks the graph at every step
     return TrainingArguments(
         output_dir=str(recipe.run.dir / "trainer"),

@@ -11,10 +11,11 @@ if TYPE_CHECKING:
 
 
 class RoundCallback(TrainerCallback):
-    """Called at both ends of a round by `NercTrainer.begin_round` and `NercTrainer.end_round`, on every rank.
+    """Called at both ends of a round by `NercTrainer.begin_round` and `NercTrainer.end_round`, on every rank, and once
+    more by `NercTrainer.end_rounds`.
 
     Trainer's own handler looks events up by name on every callback, so a new event would fail on the stock ones;
-    these two are sent to instances of this class alone.
+    these are sent to instances of this class alone.
     """
 
     def on_round_begin(
@@ -38,6 +39,11 @@ class RoundCallback(TrainerCallback):
         record: dict[str, Any],
     ) -> None:
         """After a round is evaluated, saved and published; ``record`` is its line in history.jsonl."""
+
+    def on_rounds_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, *, trainer: NercTrainer
+    ) -> None:
+        """After the last round of this start."""
 
 
 class QuietProgress(ProgressCallback):

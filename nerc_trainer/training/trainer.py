@@ -112,6 +112,11 @@ class NercTrainer(Trainer):
         for callback in self._round_callbacks():
             callback.on_round_end(self.args, self.state, self.control, trainer=self, record=record)
 
+    def end_rounds(self) -> None:
+        """Tell the round callbacks that no round follows."""
+        for callback in self._round_callbacks():
+            callback.on_rounds_end(self.args, self.state, self.control, trainer=self)
+
     def _round_callbacks(self) -> Iterator[RoundCallback]:
         return (callback for callback in self.callback_handler.callbacks if isinstance(callback, RoundCallback))
 

@@ -1,0 +1,337 @@
+"""The report of runs that are made by hand: what is collected, what it says, and what never gets onto the page."""
+
+from __future__ import annotations
+
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from run_folder import SCRIPT, compared, point, round_row, whole_run, write_ledger, write_recipe, write_rounds
+
+from nerc_trainer.cli import main
+from nerc_trainer.errors import NercError
+from nerc_trainer.files import write_json
+from nerc_trainer.report.about import public_values
+from nerc_trainer.report.alone import ExpertCurve, alone, expert_curve
+from nerc_trainer.report.collect import RunData, collect_run
+from nerc_trainer.report.costs import costs_part
+from nerc_trainer.report.curves import labels_of
+from nerc_trainer.report.models import front, gains, models_of
+from nerc_trainer.report.page import write_report
+from nerc_trainer.report.parts import Part, money
+from nerc_trainer.report.selected import words_of
+from nerc_trainer.report.uncertainty import histograms
+
+VOID = {"meta", "link", "img", "br", "input", "hr"}
+PARTS = ["rounds", "costs", "threshold", "compare", "labels", "prompts", "selected"]
+PARTS += ["uncertainty", "cheap-test", "corpus", "timings", "about"]
+
+
+class Page(HTMLParser):
+    """Reads a page and holds it to account: every tag closed in turn, every id once, and nothing loaded."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.ids: list[str] = []
+        self.loaded: list[str] = []
+        self.text = ""
+        self.alts: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        if tag not in VOID:
+            self.open.append(tag)
+        for name, value in attributes:
+            assert not name.startswith("on"), (tag, name)
+            if name == "id":
+                self.ids.append(value or "")
+            if name in ("src", "href", "action", "data", "srcset", "poster"):
+                self.loaded.append(value or "")
+            if name == "alt":
+                self.alts.append(value or "")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> RunData:
+    return collect_run(whole_run(tmp_path_factory.mktemp("runs") / "made"))
+
+
+@pytest.fixture(scope="module")
+def page(run: RunData) -> str:
+    return write_report([run.folder]).read_text(encoding="utf-8")
+
+
+def part(run: RunData, maker: object) -> Part:
+    made = maker(run)  # type: ignore[operator]
+    assert made is not None
+    return made
+
+
+# The page
+
+
+def test_the_page_is_well_formed_and_loads_nothing(run: RunData, page: str) -> None:
+    read = Page(page)
+    assert [name for name in read.ids if name != "main"] == PARTS
+    assert len(set(read.ids)) == len(read.ids)
+    assert all(address.startswith(("#", "data:")) for address in read.loaded)
+    assert {f"#{name}" for name in PARTS} | {"#main"} <= set(read.loaded)
+    assert "script" not in read.tags
+    assert read.tags.count("img") == len(read.alts) == len(list((run.folder / "report").glob("*.svg")))
+    assert all(len(alt) > 20 for alt in read.alts)
+    assert read.tags.count("details") >= read.tags.count("img")  # the numbers of every chart
+    assert len(page.encode()) < 3_000_000
+
+
+def test_charts_lie_beside_the_page_as_png_and_svg(run: RunData, page: str) -> None:
+    files = {path.name for path in (run.folder / "report").iterdir()}
+    stems = {name.rpartition(".")[0] for name in files if name.endswith(".svg")}
+    assert {
+        "learning_curve",
+        "f1_by_type",
+        "pareto",
+        "threshold",
+        "prompts_by_models",
+        "uncertainty",
+        "seconds",
+    } <= stems
+    assert files == {"index.html"} | {f"{stem}{suffix}" for stem in stems for suffix in (".png", ".svg")}
+
+
+def test_words_of_the_corpus_can_run_nothing(page: str) -> None:
+    assert SCRIPT not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert SCRIPT in Page(page).text  # but they are shown as they are
+    assert "<img src=x" not in page.replace("&#39;", "'")
+
+
+def test_folders_addresses_and_keys_stay_off_the_page(
+    tmp_path: Path, page: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for private in ("alice", "/home", "10.1.2.3", str(tmp_path)):
+        assert private not in page
+    monkeypatch.setenv("OPENAI_API_KEY", "very-private-key")
+    write_recipe(tmp_path, report={"source": "very-private-key and hf_" + "a" * 34})
+    write_rounds(tmp_path)
+    text = write_report([tmp_path]).read_text(encoding="utf-8")
+    assert "very-private-key" not in text
+    assert "hf_aaa" not in text
+    assert "***" in text
+
+
+def test_public_values() -> None:
+    said = {"dir": "/home/alice/runs/x", "list": ["~/a/b.txt", "inline_1"], "base_url": "http://h/v1", "n": 1}
+    assert public_values(said) == {"dir": "x", "list": ["b.txt", "inline_1"], "base_url": "(not shown)", "n": 1}
+    assert public_values({"a": "../alice/c.txt", "b": "C:\\Users\\alice\\d"}) == {"a": "c.txt", "b": "d"}
+    assert public_values("owner/name") == "owner/name"
+
+
+def test_a_run_of_rounds_alone_has_a_page_without_the_other_parts(tmp_path: Path) -> None:
+    write_rounds(tmp_path)
+    text = write_report([tmp_path]).read_text(encoding="utf-8")
+    read = Page(text)
+    assert [name for name in read.ids if name != "main"] == ["rounds", "costs", "selected", "uncertainty", "timings"]
+    assert "the run has no recipe that names its corpus" in read.text
+    stale = tmp_path / "report" / "old.svg"
+    stale.write_text("<svg/>")
+    write_report([tmp_path])
+    assert not stale.exists()
+
+
+def test_a_run_with_only_a_sweep_has_a_page_too(tmp_path: Path, run: RunData) -> None:
+    write_json(tmp_path / "sweep" / "leaderboard.json", run.sweep)
+    assert [name for name in Page(write_report([tmp_path]).read_text()).ids if name != "main"] == ["prompts"]
+
+
+def test_the_selected_sentences_stand_as_llm_and_expert_saw_them(page: str) -> None:
+    text = " ".join(Page(page).text.split())
+    assert "sentence a, uncertainty 0.700 LLM ≠" in text
+    assert "LLM In Rome LOC &amp; expert In Rome LOC &amp;" in text  # they agree
+
+
+def test_words_of_a_sentence() -> None:
+    said = words_of(["a", "b", "c", "d"], ["B-X", "I-X", "O", "B-Y"])
+    assert [(word.text, word.type) for word in said] == [("a b", "X"), ("c", None), ("d", "Y")]
+    assert [(word.text, word.type) for word in words_of(["a"], ["O"])] == [("a", None)]
+
+
+def test_published_figures_stand_beside_those_of_compare(page: str) -> None:
+    text = " ".join(Page(page).text.split())
+    assert "Beside published figures (a study)" in text
+    assert "llm-pure 0.500 ± 0.020 0.47493 0.900 0.85185 0.900 0.53443" in text
+    assert "expert-12 0.600 ± 0.020 – 0.900 – 0.900 –" in text
+
+
+def test_a_second_run_joins_the_learning_curve(tmp_path: Path, run: RunData) -> None:
+    write_recipe(tmp_path)
+    rows = [round_row(number, 0.5, strategy="random", llm_sentences=0, test=None) for number in range(2)]
+    (tmp_path / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    baseline = collect_run(tmp_path)
+    assert labels_of([run, baseline]) == ["entropy, with the LLM, on test", "random, on dev"]
+    assert labels_of([baseline, baseline])[0].startswith(f"{tmp_path.name}: random")
+    text = " ".join(Page(write_report([run.folder, tmp_path]).read_text()).text.split())
+    assert "random, on dev 1 20 200 0.500" in text
+
+
+def test_histograms_hold_every_value_once() -> None:
+    edges, counts = histograms([[0.1, 0.2, 0.9], [0.5]])
+    assert counts.sum(1).tolist() == [3, 1]
+    assert (edges[0], edges[-1]) == (0.1, 0.9)
+    assert histograms([[0.4, 0.4]])[1].sum() == 2
+
+
+# Money
+
+
+def test_every_model_has_its_money(run: RunData) -> None:
+    models = {model.name: model for model in models_of(run)}
+    assert list(models) == ["model-primary", "llm-pure", "expert-12", "init-12", "round 0", "round 1", "round 2"]
+    assert {model.split for model in models.values()} == {"test"}
+    assert (float(models["llm-pure"].llm), float(models["llm-pure"].expert)) == (3.0, 0.0)
+    assert (float(models["expert-12"].llm), float(models["expert-12"].expert)) == (0.0, pytest.approx(1.2))
+    assert float(models["init-12"].dollars) == pytest.approx(4.2)
+    # A cent a second for the machine: ten a round, the hundred that a person took left out.
+    assert float(models["round 1"].machine or 0) == pytest.approx(0.2)
+    assert float(models["round 1"].dollars) == pytest.approx(3.0 + 2.0 + 0.2)
+    best = {models_of(run)[position].name for position in front(models_of(run))}
+    assert best == {"expert-12", "init-12", "round 2", "model-primary"}
+    gain = dict(zip(models, gains(models_of(run)), strict=True))
+    assert gain["expert-12"] is None  # the cheapest
+    assert gain["init-12"] == pytest.approx(10 / 3.0)  # ten points for three dollars more
+
+
+def test_models_that_train_made_are_counted_once(tmp_path: Path, run: RunData) -> None:
+    record = {
+        "labels": "mixed",
+        "dev": {"f1": 0.8},
+        "test": None,
+        "expert_sentences": 5,
+        "expert_words": 50,
+        "data": {"train": {"sha256": "ab" * 32}},
+        "versions": {"python": "3"},
+    }
+    write_recipe(tmp_path)
+    write_json(tmp_path / "models" / "init-5" / "round.json", record)
+    (model,) = models_of(collect_run(tmp_path))
+    assert (model.name, model.f1, model.split, float(model.expert)) == ("init-5", 0.8, "dev", pytest.approx(0.5))
+    write_json(run.folder / "models" / "init-12" / "round.json", {**record, "test": {"f1": 0.1}})
+    assert [one.name for one in models_of(collect_run(run.folder))].count("init-12") == 1
+
+
+def test_what_experts_alone_would_have_cost() -> None:
+    curve = ExpertCurve([1.0, 2.0, 4.0], [[0.4, 0.2], [0.6, 0.4], [0.6, 0.8]], "threshold", is_coarse=False)
+    found = alone(curve, 0.5)
+    assert found.dollars == pytest.approx(2.0)  # the mean curve is 0.3 0.5 0.7
+    assert (found.low, found.high) == (pytest.approx(1.5), pytest.approx(2.5))
+    beyond = alone(curve, 0.7)
+    assert (beyond.dollars, beyond.low, beyond.high) == (pytest.approx(4.0), pytest.approx(3.5), None)
+    assert alone(curve, 0.9).dollars is None
+    falling = ExpertCurve([1.0, 2.0, 3.0], [[0.4], [0.2], [0.6]], "threshold", is_coarse=False)
+    assert alone(falling, 0.5).dollars == pytest.approx(2.5)
+
+
+def test_the_curve_of_experts_is_that_of_threshold_or_else_coarse(tmp_path: Path, run: RunData) -> None:
+    curve = expert_curve(run)
+    assert curve is not None
+    assert (curve.source, list(curve.dollars)) == ("threshold", [pytest.approx(1.0), pytest.approx(2.0)])
+    write_recipe(tmp_path)
+    rows = {"model-primary": compared(0.9, 100, 0, words=1000), "llm-pure": compared(0.5, 0, 100)}
+    write_json(tmp_path / "compare" / "comparison.json", {"dev": {"rows": rows, "differences": []}})
+    coarse = expert_curve(collect_run(tmp_path))
+    assert coarse is not None
+    assert coarse.is_coarse
+    assert list(coarse.dollars) == [pytest.approx(10.0)]
+    text = " ".join(part(collect_run(tmp_path), costs_part).text)
+    # A straight line from nothing to 0.9 at ten dollars.
+    assert "llm-pure reached F1 0.500 for $0.00. The same F1 from experts alone would have cost at most $5.56" in text
+
+
+def test_the_page_says_what_experts_alone_would_have_cost(run: RunData) -> None:
+    made = part(run, costs_part)
+    assert any("would have cost more than $2.00, where the curve of expert labels ends" in line for line in made.text)
+    (table,) = [table for table in made.tables if table.caption.startswith("The same F1 with")]
+    # With the LLM alone F1 0.5; without, 1.5 dollars on the mean curve, 2 on the worse fold, less on the better.
+    assert table.rows[0] == ["0%", "0.500", "3.00", "1.50 (1.00 to 2.00)"]
+
+
+def test_other_prices_are_counted_with_no_new_calls(run: RunData) -> None:
+    (table,) = [table for table in part(run, costs_part).tables if "other prices" in table.caption]
+    rows = {row[0]: row[1:] for row in table.rows}
+    # LLM, all replies behind the labels, expert, machine, all.
+    assert rows["as it was"] == ["3.00", "1.00", "3.00", "0.30", "6.30"]
+    assert rows["senior"] == ["3.00", "1.00", "6.00", "0.30", "9.30"]
+    assert rows["dear LLM"] == ["6.00", "200.00", "3.00", "0.30", "9.30"]
+
+
+def test_the_account_says_what_broken_calls_may_have_cost(run: RunData) -> None:
+    made = part(run, costs_part)
+    assert any("may have cost up to $0.05 more" in line for line in made.text)
+    assert ("$6.30", "all in all") in made.facts
+
+
+@pytest.mark.parametrize(("value", "shown"), [(0, "0.00"), (0.001234, "0.0012"), (1234.5, "1,234.50"), (None, "–")])
+def test_money(value: float | None, shown: str) -> None:
+    assert money(value) == shown
+
+
+# What the user can mend
+
+
+def failed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    with pytest.raises(SystemExit) as exit_:
+        main(["report", *arguments])
+    assert exit_.value.code == 1
+    return capsys.readouterr().err
+
+
+def test_a_folder_that_is_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert f"error: {tmp_path}: not a run's folder" in failed(capsys, str(tmp_path))
+    assert "not a run's folder" in failed(capsys, str(tmp_path / "nowhere"))
+
+
+def test_a_run_that_has_not_begun(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "state.json").write_text("{}")
+    write_json(tmp_path / "sweep" / "leaderboard.json", {})
+    assert "not a run's folder" in failed(capsys, str(tmp_path))
+
+
+def test_damaged_files_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_rounds(tmp_path)
+    with (tmp_path / "history.jsonl").open("a") as lines:
+        lines.write('{"round": 3,\n')
+    assert "history.jsonl, line 4: damaged" in failed(capsys, str(tmp_path))
+    write_rounds(tmp_path)
+    (tmp_path / "recipe.resolved.yaml").write_text("run: {}\n")
+    assert "recipe.resolved.yaml: not a recipe that this version reads" in failed(capsys, str(tmp_path))
+
+
+def test_only_prices_and_the_page_may_be_said_otherwise(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_recipe(tmp_path)
+    write_rounds(tmp_path)
+    assert "other prices go into costs.what_if" in failed(capsys, str(tmp_path), "costs.expert_wage=1")
+    assert "report.sentences" in failed(capsys, str(tmp_path), "report.sentences=many").replace("sentences:", "")
+    words = ["costs.what_if.senior.expert_wage=72", "costs.gpu_dollars_per_hour=36"]
+    run = collect_run(tmp_path, words)
+    assert run.costs.what_if["senior"].expert_wage == 72
+    assert float(run.account.machine or 0) == pytest.approx(0.3)
+
+
+def test_a_ledger_that_is_something_else(tmp_path: Path) -> None:
+    write_rounds(tmp_path)
+    (tmp_path / "ledger.sqlite").write_text("no database" * 100)
+    with pytest.raises(NercError, match=r"ledger\.sqlite: file is not a database"):
+        collect_run(tmp_path)
+    write_ledger(tmp_path / "other")
+    assert point(0.1, 1, 0.5)["expert_words"] == 10
