@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -34,9 +34,9 @@ STAGE_FILES = {
 class RunData:
     """What one run has found so far. The attributes are the contents of its files, see STAGE_FILES.
 
-    ``selections`` and ``answers`` are those of the rounds in ``history`` by their number, ``llm_labels`` the LLM's rows
-    by sentence, ``models`` the round.json of single taggers by branch, and ``cell_seconds`` how long each training of
-    an experiment took, by the name of its file.
+    ``selections`` and ``answers`` are those of the rounds in ``history`` by their number. ``llm_labels`` are the LLM's
+    rows by sentence, for those that the page may show, and ``models`` the round.json of single taggers by branch.
+    ``cell_seconds`` says how long each training of an experiment took, by the name of its file.
     """
 
     folder: Path
@@ -91,13 +91,22 @@ def collect_run(folder: Path, overrides: Sequence[str] = ()) -> RunData:
     recipe, costs, report = read_settings(folder, overrides)
     stages = {name: _read_json(folder / path) for name, path in STAGE_FILES.items()}
     history = list(_read_rows(folder / "history.jsonl"))
-    models = {path.parent.name: _read_json(path) for path in sorted((folder / "models").glob("*/round.json"))}
+    models = {
+        path.parent.name: _read_json(path)
+        for path in sorted((folder / "models").glob("*/round.json"))
+        if path.parent.suffix != ".partial"
+    }
     if recipe is None and not (history or models or any(stages.values())):
         raise NercError(
             f"{folder}: not a run's folder (it has no {RECIPE_NAME}, no history.jsonl and no stage's figures); "
             "give the run.dir of a run"
         )
+    selections = {}
     rounds = {int(row["round"]): folder / "rounds" / f"round-{row['round']:02d}" for row in history}
+    for number, path in rounds.items():
+        if found := _read_json(path / "selection.json"):
+            selections[number] = found
+    shown = {name for found in selections.values() for name in found["ids"][: report.sentences]}
     return RunData(
         folder=folder,
         recipe=recipe,
@@ -105,9 +114,9 @@ def collect_run(folder: Path, overrides: Sequence[str] = ()) -> RunData:
         report=report,
         state=_read_json(folder / "state.json"),
         history=history,
-        selections={number: found for number, path in rounds.items() if (found := _read_json(path / "selection.json"))},
+        selections=selections,
         answers={number: list(_read_rows(path / "labels.jsonl")) for number, path in rounds.items()},
-        llm_labels=_llm_labels(folder, recipe),
+        llm_labels=_llm_labels(folder, recipe, shown),
         models=models,
         cell_seconds=_cell_seconds(folder),
         ledger=_ledger(folder, recipe),
@@ -122,12 +131,12 @@ def _ledger(folder: Path, recipe: Recipe | None) -> LedgerSums | None:
     return read_sums(path) if path.is_file() else None
 
 
-def _llm_labels(folder: Path, recipe: Recipe | None) -> dict[str, Row]:
-    """The LLM's rows by the sentence's id; those made elsewhere may have none."""
+def _llm_labels(folder: Path, recipe: Recipe | None, wanted: Collection[str]) -> dict[str, Row]:
+    """The LLM's rows of the wanted sentences by id; labels that were made elsewhere may have no ids."""
     path = folder / "annotation" / "labels.jsonl"
     if recipe is not None and recipe.annotation.labels is not None:
         path = recipe.annotation.labels
-    return {str(row["id"]): row for row in _read_rows(path) if "id" in row and "tokens" in row}
+    return {row["id"]: row for row in _read_rows(path) if row.get("id") in wanted and "tokens" in row}
 
 
 def _cell_seconds(folder: Path) -> dict[str, float]:
@@ -145,12 +154,13 @@ def _read_json(path: Path) -> Any:
 
 
 def _read_rows(path: Path) -> Iterator[Row]:
-    try:
-        text = path.read_text(encoding="utf-8").rstrip("\n")
-    except (FileNotFoundError, NotADirectoryError):
+    """The rows of a JSON Lines file, one at a time: an LLM's labels may be many. No rows where there is no file."""
+    if not path.is_file():
         return
-    for number, line in enumerate(text.split("\n") if text else [], start=1):
-        try:
-            yield json.loads(line)
-        except ValueError as error:
-            raise NercError(f"{path}, line {number}: damaged ({error}); restore it from a copy") from error
+    with path.open(encoding="utf-8", newline="\n") as lines:
+        for number, line in enumerate(lines, start=1):
+            try:
+                if line.strip():
+                    yield json.loads(line)
+            except ValueError as error:
+                raise NercError(f"{path}, line {number}: damaged ({error}); restore it from a copy") from error

@@ -44,10 +44,8 @@ def uncertainty_part(run: RunData) -> Part | None:
     )
     first, last = (found["pool"]["mean_priority"] for found in (chosen[min(chosen)], chosen[max(chosen)]))
     text = (
-        f"By the strategy {strategy}. The mean over the whole pool went from {score(first)} to {score(last)}: what is "
-        "left is what the tagger is sure of."
-        if last < first
-        else f"By the strategy {strategy}. The mean over the whole pool went from {score(first)} to {score(last)}."
+        f"By the strategy {strategy}; round 0 was drawn at random. The mean over the whole pool went from "
+        f"{score(first)} to {score(last)}."
     )
     alt = f"A histogram of uncertainty for each round, as counts in shaded cells. {text}"
     return Part(
