@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
 
 from nerc_trainer.account import Account, account_at
 from nerc_trainer.annotation.money import find_price
@@ -51,6 +52,9 @@ def costs_part(run: RunData) -> Part | None:
             "labels took part, all replies in the ledger count, those of the sweep too. A gain is in points of F1 for "
             "each dollar more than the cheapest model costs."
         )
+        untimed = [model.name for model in models if model.machine is None]
+        if account.machine is not None and untimed:
+            text.append(f"How long {', '.join(untimed)} took to train was not noted, so no machine is counted there.")
     if curve is not None:
         text += _alone_text(run, models, curve)
         if run.threshold is not None:
@@ -238,7 +242,12 @@ def pareto_chart(models: Sequence[Model]) -> Chart:
         off = [model for position, model in enumerate(models) if position not in best]
         if off:
             x, y = [float(model.dollars) for model in off], [model.f1 for model in off]
-            hollow = {"linestyle": "none", "marker": "s", "markerfacecolor": "white", "color": "#D55E00"}
+            hollow: dict[str, Any] = {
+                "linestyle": "none",
+                "marker": "s",
+                "markerfacecolor": "white",
+                "color": "#D55E00",
+            }
             axes.plot(x, y, label="off it", markersize=5, **hollow)
         for number, model in enumerate(models):
             above = number % 2 == 0

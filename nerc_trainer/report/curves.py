@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from nerc_trainer.plots import chart_style, render_chart
 from nerc_trainer.report.collect import RunData, scores_of
@@ -94,11 +95,13 @@ def types_plot(run: RunData) -> Plot:
     with chart_style():
         figure = Figure(figsize=SIZE)
         axes = figure.subplots()
-        for number, type_ in enumerate(types):
-            values = [found[type_]["f1"] if type_ in found else 0.0 for found in by_round]
+        lines = [[found[type_]["f1"] if type_ in found else 0.0 for found in by_round] for type_ in types]
+        for number, (type_, values) in enumerate(zip(types, lines, strict=True)):
             axes.plot(rounds, values, label=type_, **line_style(number))
-            # The name at the end of its line can be read without the legend and without colours.
-            axes.annotate(type_, (rounds[-1], values[-1]), xytext=(6, -3), textcoords="offset points", fontsize=8)
+        # The name at the end of its line can be read without the legend and without colours.
+        gap = 0.045 * (max(map(max, lines), default=1.0) - min(map(min, lines), default=0.0))
+        for type_, height in zip(types, apart([values[-1] for values in lines], gap), strict=True):
+            axes.annotate(type_, (rounds[-1], height), xytext=(7, -3), textcoords="offset points", fontsize=8)
         axes.set_xticks(rounds)
         axes.margins(x=0.12)
         axes.set_xlabel("round")
@@ -113,6 +116,15 @@ def types_plot(run: RunData) -> Plot:
     numbers = Table(f"F1 by type on {run.split}", ["round", *types], rows)
     ends = ", ".join(f"{type_} {rows[-1][position]}" for position, type_ in enumerate(types, start=1))
     return Plot(chart, f"A line for each type of entity over the rounds; in the last one {ends}.", numbers)
+
+
+def apart(heights: Sequence[float], gap: float) -> list[float]:
+    """Heights of names that are to stand at ``heights``: the upper ones moved up until no two are closer than a gap."""
+    moved = list(heights)
+    order = sorted(range(len(heights)), key=lambda index: heights[index])
+    for below, index in pairwise(order):
+        moved[index] = max(moved[index], moved[below] + gap)
+    return moved
 
 
 def _rounds_table(run: RunData) -> Table:

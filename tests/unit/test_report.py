@@ -16,7 +16,7 @@ from nerc_trainer.report.about import public_values
 from nerc_trainer.report.alone import ExpertCurve, alone, expert_curve
 from nerc_trainer.report.collect import RunData, collect_run
 from nerc_trainer.report.costs import costs_part
-from nerc_trainer.report.curves import labels_of
+from nerc_trainer.report.curves import apart, labels_of
 from nerc_trainer.report.models import front, gains, models_of
 from nerc_trainer.report.page import write_report
 from nerc_trainer.report.parts import Part, money
@@ -185,6 +185,12 @@ def test_a_second_run_joins_the_learning_curve(tmp_path: Path, run: RunData) -> 
     assert "random, on dev 1 20 200 0.500" in text
 
 
+def test_names_at_the_ends_of_lines_stand_apart() -> None:
+    assert apart([0.5, 0.9, 0.51], 0.05) == pytest.approx([0.5, 0.9, 0.55])
+    assert apart([0.5, 0.5, 0.5], 0.1) == pytest.approx([0.5, 0.6, 0.7])
+    assert apart([], 0.1) == []
+
+
 def test_histograms_hold_every_value_once() -> None:
     edges, counts = histograms([[0.1, 0.2, 0.9], [0.5]])
     assert counts.sum(1).tolist() == [3, 1]
@@ -279,6 +285,15 @@ def test_the_account_says_what_broken_calls_may_have_cost(run: RunData) -> None:
     made = part(run, costs_part)
     assert any("may have cost up to $0.05 more" in line for line in made.text)
     assert ("$6.30", "all in all") in made.facts
+    assert any("How long model-primary, llm-pure, expert-12, init-12 took" in line for line in made.text)
+
+
+def test_the_machine_that_trained_for_compare_is_counted_by_its_seconds(tmp_path: Path) -> None:
+    whole_run(tmp_path)
+    for seed, seconds in ((1, 100.0), (2, 300.0)):
+        write_json(tmp_path / "cells" / f"compare-init-12-seed-{seed}.json", {"seconds": seconds})
+    (model,) = [model for model in models_of(collect_run(tmp_path)) if model.name == "init-12"]
+    assert float(model.machine or 0) == pytest.approx(2.0)  # 200 seconds on average
 
 
 @pytest.mark.parametrize(("value", "shown"), [(0, "0.00"), (0.001234, "0.0012"), (1234.5, "1,234.50"), (None, "–")])
