@@ -52,6 +52,10 @@ def costs_part(run: RunData) -> Part | None:
             "labels took part, all replies in the ledger count, those of the sweep too. A gain is in points of F1 for "
             "each dollar more than the cheapest model costs."
         )
+        if run.comparison is not None or run.models:
+            text.append(
+                "Labels of taggers that belong to no round were simulated: they are in no account but their row."
+            )
         untimed = [model.name for model in models if model.machine is None]
         if account.machine is not None and untimed:
             text.append(f"How long {', '.join(untimed)} took to train was not noted, so no machine is counted there.")
