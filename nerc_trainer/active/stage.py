@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nerc_trainer.active.oracle import TruthOracle
+from nerc_trainer.active.precision import PrecisionCheck, choose_precision
 from nerc_trainer.active.rounds import Rounds
 from nerc_trainer.active.sampler import EntropySamplerCallback
+from nerc_trainer.ranks import on_main
 from nerc_trainer.training.workbench import build_workbench, data_facts, make_publisher
 
 if TYPE_CHECKING:
@@ -22,5 +24,8 @@ def build_rounds(recipe: Recipe, arguments: TrainingArguments, corpus: Corpus, j
     bench = build_workbench(recipe, arguments, corpus)
     oracle = TruthOracle(corpus.train["id"], corpus.train["ner_tags"])
     sampler = EntropySamplerCallback(recipe, bench.training_set(bench.llm_tags()), oracle, journal)
-    bench.trainer.add_callback(sampler)
-    return Rounds(bench, sampler, data_facts(recipe, corpus), journal, make_publisher(recipe))
+    precision = PrecisionCheck(recipe, sampler.training_set, journal)
+    bench.trainer.score_in = on_main(lambda: journal.decide("score_in", lambda: choose_precision(recipe, bench.trainer)))
+    for callback in (precision, sampler):
+        bench.trainer.add_callback(callback)
+    return Rounds(bench, sampler, precision, data_facts(recipe, corpus), journal, make_publisher(recipe))
