@@ -11,6 +11,7 @@ from transformers import TrainerControl, TrainerState, TrainingArguments
 from nerc_trainer.active import strategies
 from nerc_trainer.active.journal import RunJournal
 from nerc_trainer.active.oracle import ExpertLabel, Oracle
+from nerc_trainer.corpus.column import Picked
 from nerc_trainer.corpus.encode import PieceDataset
 from nerc_trainer.costs import budget_left
 from nerc_trainer.errors import NercError
@@ -65,7 +66,7 @@ class EntropySamplerCallback(RoundCallback):
 
     def _select(self, trainer: NercTrainer, round_number: int) -> dict[str, Any]:
         pool = self.training_set.pool()
-        ids = [self.training_set.ids[index] for index in pool]
+        ids = Picked(self.training_set.ids, pool)
         initial = round_number == 0
         if initial or self._active.strategy == "random":
             priorities = strategies.random(len(pool), self._seed, round_number)

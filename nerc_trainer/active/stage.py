@@ -8,6 +8,7 @@ from nerc_trainer.active.oracle import TruthOracle
 from nerc_trainer.active.precision import PrecisionCheck, choose_precision
 from nerc_trainer.active.rounds import Rounds
 from nerc_trainer.active.sampler import EntropySamplerCallback
+from nerc_trainer.corpus.column import Column
 from nerc_trainer.ranks import on_main
 from nerc_trainer.training.workbench import build_workbench, data_facts, make_publisher
 
@@ -22,10 +23,12 @@ if TYPE_CHECKING:
 def build_rounds(recipe: Recipe, arguments: TrainingArguments, corpus: Corpus, journal: RunJournal) -> Rounds:
     """Build the parts of a run from a recipe and its corpus."""
     bench = build_workbench(recipe, arguments, corpus)
-    oracle = TruthOracle(corpus.train["id"], corpus.train["ner_tags"])
+    oracle = TruthOracle(Column(corpus.train, "id"), Column(corpus.train, "ner_tags"))
     sampler = EntropySamplerCallback(recipe, bench.training_set(bench.llm_tags()), oracle, journal)
     precision = PrecisionCheck(recipe, sampler.training_set, journal)
-    bench.trainer.score_in = on_main(lambda: journal.decide("score_in", lambda: choose_precision(recipe, bench.trainer)))
+    bench.trainer.score_in = on_main(
+        lambda: journal.decide("score_in", lambda: choose_precision(recipe, bench.trainer))
+    )
     for callback in (precision, sampler):
         bench.trainer.add_callback(callback)
     return Rounds(bench, sampler, precision, data_facts(recipe, corpus), journal, make_publisher(recipe))

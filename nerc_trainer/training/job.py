@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from nerc_trainer.annotation.annotate import annotate_where_known
 from nerc_trainer.annotation.result import labels_to_train_on
 from nerc_trainer.corpus.load import load_corpus
-from nerc_trainer.ranks import main_first, on_main, prepare_environment, settle_cpu
+from nerc_trainer.ranks import on_main, prepare_environment, settle_cpu
 from nerc_trainer.run_lock import lock_run
+from nerc_trainer.training.shared_corpus import share_corpus
 
 if TYPE_CHECKING:
     from transformers import TrainingArguments
@@ -59,9 +60,9 @@ def join_ranks(recipe: Recipe) -> TrainingArguments:
 
 
 def read_corpus(recipe: Recipe) -> Corpus:
-    """The recipe's corpus with the LLM's labels for it; rank 0 reads it first, and the others find its caches."""
+    """The recipe's corpus with the LLM's labels for it; rank 0 reads it for all."""
     on_main(lambda: annotate_where_known(recipe))
-    return main_first(lambda: load_corpus(recipe.data, labels_to_train_on(recipe)))
+    return share_corpus(lambda: load_corpus(recipe.data, labels_to_train_on(recipe)))
 
 
 def leave_ranks() -> None:
