@@ -145,11 +145,11 @@ class RunJournal:
         self._write_history(history)
         return history
 
-    def decide(self, name: str, choose: Callable[[], Row]) -> Row:
-        """What the run has chosen under this name the first time that it was asked, whatever it would choose now."""
+    def decide(self, name: str, now: Row) -> Row:
+        """What the run has decided under this name at its first start; that is ``now`` if it has not yet."""
         decided = self._state.setdefault("decided", {})
         if name not in decided:
-            decided[name] = choose()
+            decided[name] = now
             write_json(self.run_dir / "state.json", self._state)
         return decided[name]
 

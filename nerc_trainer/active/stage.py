@@ -26,9 +26,8 @@ def build_rounds(recipe: Recipe, arguments: TrainingArguments, corpus: Corpus, j
     oracle = TruthOracle(Column(corpus.train, "id"), Column(corpus.train, "ner_tags"))
     sampler = EntropySamplerCallback(recipe, bench.training_set(bench.llm_tags()), oracle, journal)
     precision = PrecisionCheck(recipe, sampler.training_set, journal)
-    bench.trainer.score_in = on_main(
-        lambda: journal.decide("score_in", lambda: choose_precision(recipe, bench.trainer))
-    )
+    now = choose_precision(recipe, bench.trainer)
+    bench.trainer.score_in = on_main(lambda: journal.decide("score_in", now))
     for callback in (precision, sampler):
         bench.trainer.add_callback(callback)
     return Rounds(bench, sampler, precision, data_facts(recipe, corpus), journal, make_publisher(recipe))

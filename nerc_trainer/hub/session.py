@@ -60,7 +60,7 @@ def call_before(deadline: float, call: Callable[[], Result]) -> Result:
 
 
 def install_hooks() -> None:
-    """Let the Hub's client of this process heed the deadlines of `call_before`; the first time closes its connections."""
+    """Let the Hub's client heed the deadlines of `call_before`; the first call closes its connections."""
     from huggingface_hub import set_client_factory
     from huggingface_hub.utils import _http, disable_progress_bars
 
