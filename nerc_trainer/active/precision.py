@@ -63,7 +63,8 @@ class PrecisionCheck(RoundCallback):
         precision = trainer.score_in or _TRAINED_IN[trainer.accelerator.mixed_precision]
         self.found = {"precision": precision}
         if precision != "float32":
-            self.found |= on_main(lambda: self._journal.agreement(round_number)) or self._compare(trainer, round_number)
+            known: dict[str, Any] | None = on_main(lambda: self._journal.agreement(round_number))
+            self.found |= known or self._compare(trainer, round_number)
 
     def _compare(self, trainer: NercTrainer, round_number: int) -> dict[str, Any]:
         started = time.perf_counter()

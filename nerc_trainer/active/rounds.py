@@ -219,7 +219,8 @@ class Rounds:
         """Wait for the round on its way to the Hub, if any, and write down what became of it; a Hub that fails never
         stops the run.
         """
-        self.history = on_main(self._confirm) or self.history
+        confirmed: list[dict[str, Any]] | None = on_main(self._confirm)
+        self.history = confirmed or self.history
 
     def _confirm(self) -> list[dict[str, Any]] | None:
         settled = self.publishing.settle()

@@ -26,5 +26,5 @@ def top(priorities: np.ndarray, ids: Sequence[str], count: int) -> np.ndarray:
         return np.zeros(0, dtype=np.int64)
     bound = np.partition(priorities, -count)[-count]
     candidates = np.flatnonzero(priorities >= bound)
-    order = np.lexsort((np.asarray([ids[index] for index in candidates]), -priorities[candidates]))
+    order = np.lexsort((np.asarray([ids[index] for index in candidates.tolist()]), -priorities[candidates]))
     return candidates[order[:count]]

@@ -14,7 +14,7 @@ Value = TypeVar("Value")
 STRETCH = 4096  # rows that are Python objects at a time
 
 
-class Column(Sequence[Value]):
+class Column(Sequence[Any]):
     """The rows of a column as Python objects that are made when they are asked for, and not kept.
 
     Iterating over ``dataset[name]`` itself takes a hundred times as long, since it formats each row by itself. The data
@@ -27,19 +27,13 @@ class Column(Sequence[Value]):
     def __len__(self) -> int:
         return len(self._rows)
 
-    @overload
-    def __getitem__(self, place: int) -> Value: ...
-
-    @overload
-    def __getitem__(self, place: slice) -> list[Value]: ...
-
     def __getitem__(self, place: int | slice) -> Any:
         if isinstance(place, slice):
             begin, end, _ = place.indices(len(self))
             return self._rows.slice(begin, max(end - begin, 0)).to_pylist()
         return self._rows[int(place)].as_py()
 
-    def __iter__(self) -> Iterator[Value]:
+    def __iter__(self) -> Iterator[Any]:
         for begin in range(0, len(self), STRETCH):
             yield from self._rows.slice(begin, STRETCH).to_pylist()
 

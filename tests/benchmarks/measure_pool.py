@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 ROOT = Path(__file__).parents[2]
 RANKS = 2
+TOKEN_BUDGET = 1_024
 BASE = 1_000  # sentences of the run that the others are held against
 SIZES = (10_000, 100_000, 1_000_000)
 TURNS = {10_000: 3, 100_000: 3, 1_000_000: 1}
@@ -78,6 +79,7 @@ def _run(folder: Path, size: int, turn: int) -> dict[str, Any]:
         "data.test": sample / "test.conll",
         "run.dir": run_dir,
         "active.initial_expert": 50 / size,
+        "active.token_budget": TOKEN_BUDGET,
         "active.min_iterations": 1,
         "active.max_iterations": 1,
     }
@@ -86,17 +88,25 @@ def _run(folder: Path, size: int, turn: int) -> dict[str, Any]:
     words += [str(ROOT / "recipes" / "tiny.yaml"), *(f"{key}={value}" for key, value in settings.items())]
     memory = _watch(words)
     rows = [json.loads(line) for line in (run_dir / "history.jsonl").read_text(encoding="utf-8").splitlines()]
-    return memory | {"seconds": rows[1]["seconds"]["score"]} | _shares(run_dir, rows)
+    return memory | {"seconds": rows[1]["seconds"]["score"]} | _shares(run_dir)
 
 
 def _write_corpus(path: Path, size: int) -> None:
     sys.path.insert(0, str(ROOT / "recipes" / "sample"))
     from make_corpus import generate
 
+    seen: set[int] = set()
+    written = 0
     with path.open("w", encoding="utf-8") as file:
-        for sentence in generate("train", size, 13):
-            rows = zip(sentence.tokens, sentence.ner_tags, strict=True)
-            file.write("".join(f"{word} {tag}\n" for word, tag in rows) + "\n")
+        for sentence in generate("train", 10 * size, 13):
+            seen.add(hash(sentence.tokens))  # the expert is asked once for equals, so they are no part of a pool
+            if len(seen) > written:
+                rows = zip(sentence.tokens, sentence.ner_tags, strict=True)
+                file.write("".join(f"{word} {tag}\n" for word, tag in rows) + "\n")
+                written += 1
+            if written == size:
+                return
+    raise RuntimeError(f"the grammar has only {written:,} different sentences")
 
 
 def _watch(words: list[str]) -> dict[str, float]:
@@ -155,10 +165,16 @@ def _held(pid: int) -> float:
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:")), 0.0)
 
 
-def _shares(run_dir: Path, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"words": 1, "largest_share": 1}
+def _shares(run_dir: Path) -> dict[str, Any]:
+    """Words of the pool, and the sub-words of the rank that reads most of them over the mean of the ranks."""
+    import numpy as np
 
+    from nerc_trainer.corpus.batches import length_batches, share_batches
+    from nerc_trainer.corpus.stored import stored_text
 
-if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as name:
-        print(_run(Path(name), int(sys.argv[1]), 0))
+    text = stored_text(next(run_dir.glob("encoded/train-*")))
+    assert text is not None
+    lengths = np.diff(text.piece_offsets)
+    shares = share_batches(length_batches(lengths, TOKEN_BUDGET), lengths, RANKS)
+    read = np.array([lengths[np.concatenate(share)].sum() for share in shares])
+    return {"words": len(text.word_positions), "largest_share": round(float(read.max() / read.mean()), 5)}
