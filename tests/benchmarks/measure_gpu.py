@@ -1,8 +1,8 @@
 """Training and scoring on a GPU with the shapes of BERT-base: model FLOP/s over the measured ceiling of its matmuls.
 
 Weights are random, since speed is all that is measured; bfloat16 autocast; training at length 128, scoring at mixed
-lengths. The ceiling is the best of some large bfloat16 matrix products in the same process. Model FLOP count products of
-matrices alone, two for each multiplication and addition, and three times the forward pass for a training step.
+lengths. The ceiling is the best of some large bfloat16 matrix products in the same process. Model FLOP count products
+of matrices alone, two for each multiplication and addition, and three times the forward pass for a training step.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """A whole run, 12 % at first and ten rounds of 50, beside the same rounds written with calls of the stock Trainer.
 
-Ours is `nerc-trainer active` on two ranks as a user starts it, from the start of the process to its end, in float32 and
-with training.bf16. The stock side is one process with all cores: it tokenises once, keeps its model from round to round,
-asks `predict` for the pool at batch 64, takes the entropies with numpy, trains with random batches of 16, and predicts
-dev and test. Both start from the same first sentences of the same files and save each round's model. A run is too long
-for turns, so each side runs once; what is compared is a ratio of minutes.
+Ours is `nerc-trainer active` on two ranks as a user starts it, from the start of the process to its end, in float32
+and with training.bf16. The stock side is one process with all cores: it tokenises once, keeps its model from round to
+round, asks `predict` for the pool at batch 64, takes the entropies with numpy, trains with random batches of 16, and
+predicts dev and test. Both start from the same first sentences of the same files and save each round's model. A run is
+too long for turns, so each side runs once; what is compared is a ratio of minutes.
 """
 
 from __future__ import annotations
