@@ -74,7 +74,10 @@ def peer_query(model: Any, rows: list[dict[str, Any]], pad_id: int, query_size: 
     """
     if PEER not in os.environ:
         return None
+    import scipy.integrate
+
     sys.path.append(os.environ[PEER])
+    scipy.integrate.trapz = scipy.integrate.trapezoid  # it imports the name that scipy 1.14 has taken away
     from active.core.strategies.uncertainty import PredictionEntropy
 
     longest = max(len(row["input_ids"]) for row in rows)
