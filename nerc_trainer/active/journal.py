@@ -120,21 +120,49 @@ class RunJournal:
         write_json(self.run_dir / "state.json", self._state)
 
     def history(self) -> list[dict[str, Any]]:
-        """The lines of the rounds that are over: saved and handed to publishing."""
+        """The lines of the rounds that are over: saved and handed to publishing, of which the last may not be done."""
         return _read_rows(self.run_dir / "history.jsonl", lambda row: row) or []
 
     def append(self, record: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Add a round's line to history.jsonl, in one step, and return all lines."""
         history = [*self.history(), dict(record)]
+        self._write_history(history)
+        return history
+
+    def _write_history(self, history: Sequence[Mapping[str, Any]]) -> None:
         lines = [json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in history]
         write_text(self.run_dir / "history.jsonl", "".join(lines))
-        return history
 
     def expert_labels(self) -> list[ExpertLabel]:
         """All labels that the expert has given in the rounds that are over, in their order."""
         return [label for row in self.history() for label in self.labels(row["round"]) or []]
 
+    def confirm(self, number: int, published: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Write into a round's line what became of its publication, in one step, and return all lines."""
+        history = self.history()
+        for row in history:
+            if row["round"] == number:
+                row |= published
+        self._write_history(history)
+        return history
+
+    def decide(self, name: str, now: Row) -> Row:
+        """What the run has decided under this name at its first start; that is ``now`` if it has not yet."""
+        decided = self._state.setdefault("decided", {})
+        if name not in decided:
+            decided[name] = now
+            write_json(self.run_dir / "state.json", self._state)
+        return decided[name]
+
     # One round
+
+    def note_seconds(self, number: int, phase: str, seconds: float) -> None:
+        """Keep how long a phase of a round took, whose result is about to be written; the last try is what counts."""
+        write_json(self._round(number) / "seconds.json", self.seconds(number) | {phase: seconds})
+
+    def seconds(self, number: int) -> dict[str, float]:
+        """What `note_seconds` was told of a round."""
+        return self._read(self._round(number) / "seconds.json") or {}
 
     def selection(self, number: int) -> dict[str, Any] | None:
         """What a round has asked for, once that is decided."""
@@ -142,6 +170,13 @@ class RunJournal:
 
     def write_selection(self, number: int, selection: Mapping[str, Any]) -> None:
         write_json(self._round(number) / "selection.json", dict(selection))
+
+    def agreement(self, number: int) -> dict[str, Any] | None:
+        """How a round's scores agree with those in float32, once that is known."""
+        return self._read(self._round(number) / "agreement.json")
+
+    def write_agreement(self, number: int, agreement: Mapping[str, Any]) -> None:
+        write_json(self._round(number) / "agreement.json", dict(agreement))
 
     def labels(self, number: int) -> list[ExpertLabel] | None:
         """What the expert has answered in a round; None before the answers are in."""
@@ -179,12 +214,15 @@ class RunJournal:
         partial.mkdir(parents=True)
         return partial
 
-    def complete_model(self, number: int, training: Mapping[str, Any]) -> None:
-        """The folder is written: keep it as the round's model, with what is known of its ``training``."""
-        partial = self._round(number) / "model.partial"
-        for path in partial.rglob("*"):
+    def sync_model(self, number: int) -> None:
+        """Bring the folder that `begin_model` gave to the disk; seconds for a large model."""
+        for path in (self._round(number) / "model.partial").rglob("*"):
             with path.open("rb") as file:
                 os.fsync(file.fileno())
+
+    def complete_model(self, number: int, training: Mapping[str, Any]) -> None:
+        """The folder is written and synced: keep it as the round's model, with what is known of its ``training``."""
+        partial = self._round(number) / "model.partial"
         write_json(self._round(number) / "training.json", dict(training))
         partial.rename(partial.with_name("model"))
         sync_folder(partial.parent)

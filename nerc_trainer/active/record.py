@@ -24,6 +24,7 @@ def round_record(
     recipe: Recipe,
     number: int,
     selection: Mapping[str, Any],
+    scoring: Mapping[str, Any] | None,
     counts: Mapping[str, Any],
     fingerprint: str,
     dev: Mapping[str, Any],
@@ -34,7 +35,8 @@ def round_record(
     """A round's line in history.jsonl: who was asked, what is known now, how good the tagger is.
 
     F1, precision, recall, accuracy (between 0 and 1) and loss (nats a word) are those on dev; test is only reported.
-    ``tokens`` and ``entities`` count what the expert has labelled so far, ``dollars`` what that cost.
+    ``tokens`` and ``entities`` count what the expert has labelled so far, ``dollars`` what that cost. ``scoring`` says
+    in which precision the pool was scored and how that agrees with float32, null where nothing was scored.
     """
     ids = list(selection["ids"])
     added = sum(len(row["ids"]) for row in earlier if row["round"] > 0) + (len(ids) if number > 0 else 0)
@@ -43,6 +45,7 @@ def round_record(
         "branch": f"round-{number:02d}-added-{added:04d}",
         "strategy": selection["strategy"],
         "ids": ids,
+        "scoring": dict(scoring) if scoring is not None else None,
         "f1": dev["f1"],
         "precision": dev["precision"],
         "recall": dev["recall"],

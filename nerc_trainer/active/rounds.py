@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from nerc_trainer.active.console import say, show_loading, show_rounds
 from nerc_trainer.active.journal import RunJournal
+from nerc_trainer.active.publishing import PENDING, Publishing
 from nerc_trainer.active.record import installed_versions, published_record, round_record
 from nerc_trainer.active.stopping import stop_reason
 from nerc_trainer.errors import NercError
@@ -25,9 +26,10 @@ from nerc_trainer.training.mixing import STAGES, Mix, fine_tune, makes_one_heap,
 from nerc_trainer.training.training_set import EXPERT, LLM
 
 if TYPE_CHECKING:
+    from nerc_trainer.active.precision import PrecisionCheck
     from nerc_trainer.active.sampler import EntropySamplerCallback
     from nerc_trainer.corpus.encode import PieceDataset
-    from nerc_trainer.hub import Publication, Publisher
+    from nerc_trainer.hub import Publisher
     from nerc_trainer.recipe.sections import Recipe
     from nerc_trainer.training.workbench import Workbench
 
@@ -39,6 +41,7 @@ class Rounds:
         self,
         bench: Workbench,
         sampler: EntropySamplerCallback,
+        precision: PrecisionCheck,
         data: Mapping[str, Mapping[str, Any]],
         journal: RunJournal,
         publisher: Publisher,
@@ -49,9 +52,10 @@ class Rounds:
         self.trainer = bench.trainer
         self.splits = bench.splits
         self.sampler = sampler
+        self.precision = precision
         self.data = data
         self.journal = journal
-        self.publisher = publisher
+        self.publishing = Publishing(publisher)
         self.history: list[dict[str, Any]] = []
 
     def run(self) -> str:
@@ -60,10 +64,10 @@ class Rounds:
         while (reason := self.reason_to_stop()) is None:
             number = len(self.history)
             self.trainer.begin_round(number)  # select, ask, extend: EntropySamplerCallback
-            seconds = self.train(number)
-            record = self.publish(number, self.evaluate(number, seconds))
-            self.history = on_main(partial(self.journal.append, record))
-            self.trainer.end_round(record)
+            record = self.evaluate(number, self.train(number))
+            self.publish(number, record)
+            self.trainer.end_round(self.history[-1])
+        self.settle()
         self.trainer.end_rounds()
         on_main(partial(self.journal.finish, reason))
         return reason
@@ -75,6 +79,8 @@ class Rounds:
         if newest is not None:
             say(f"carrying on in round {len(self.history)} with the model of {newest}")
             self._load(Path(newest))
+        if self.history and self.history[-1]["published"] == PENDING:
+            self._begin_to_publish(self.history[-1])
 
     def _left_behind(self) -> tuple[list[dict[str, Any]], list[Any], str | None]:
         history = self.journal.history()
@@ -100,16 +106,14 @@ class Rounds:
         )
 
     def train(self, number: int) -> dict[str, float]:
-        """Train on everything labelled so far and save the model; returns the seconds of both and of the sampler."""
+        """Train on everything labelled so far and save the model; returns the seconds of all phases of the round."""
         stored = on_main(lambda: self.journal.trained(number))
         if stored is not None:
             return stored["seconds"]
+        seconds = on_main(lambda: self.journal.seconds(number))
         started = time.perf_counter()
         self._fit(number)
-        trained = time.perf_counter()
-        seconds = {**self.sampler.seconds, "train": trained - started}
-        self._save(number, {"seconds": seconds})
-        return {**seconds, "save": time.perf_counter() - trained}
+        return self._save(number, {**seconds, "train": time.perf_counter() - started})
 
     def _fit(self, number: int) -> None:
         """Train on the expert's labels, or as ``mixing.mode`` says where the LLM has labelled other sentences."""
@@ -139,11 +143,15 @@ class Rounds:
         else:
             train_mixed(mix)
 
-    def _save(self, number: int, training: Mapping[str, Any]) -> None:
+    def _save(self, number: int, seconds: Mapping[str, float]) -> dict[str, float]:
+        started = time.perf_counter()
         folder = on_main(lambda: self.journal.begin_model(number))
         self.trainer.save_weights(folder)
         on_main(lambda: self.trainer.processing_class.save_pretrained(folder))
-        on_main(lambda: self.journal.complete_model(number, training))
+        on_main(lambda: self.journal.sync_model(number))
+        with_save = {**seconds, "save": time.perf_counter() - started}
+        on_main(lambda: self.journal.complete_model(number, {"seconds": with_save}))
+        return with_save
 
     def evaluate(self, number: int, seconds: dict[str, float]) -> dict[str, Any]:
         """Measure the round's model on dev and test, and seal its folder with card and figures."""
@@ -162,6 +170,7 @@ class Rounds:
             self.recipe,
             number,
             selection=self.sampler.selection,
+            scoring=self.precision.found,
             counts=training_set.counts(),
             fingerprint=training_set.fingerprint(),
             dev=scores["dev"],
@@ -192,23 +201,52 @@ class Rounds:
         seal(folder)
         self.journal.seal(number, record)
 
-    def publish(self, number: int, record: dict[str, Any]) -> dict[str, Any]:
-        """Hand the sealed round to the Hub; a Hub that fails never stops the run."""
-        started = time.perf_counter()
-        publication: Publication = on_main(
-            lambda: self.publisher.publish(self.journal.model_folder(number), record["branch"])
+    def publish(self, number: int, record: dict[str, Any]) -> None:
+        """Write the sealed round's line and hand the round to the Hub, which takes it while the next round goes on.
+
+        Only one round is on its way at a time. The line says ``pending`` until `settle` knows more, so that a run
+        killed between publishes the round again.
+        """
+        self.settle()
+        line = {**record, "published": self.publishing.first_state, "commit": None}
+        self.history = on_main(partial(self.journal.append, line))
+        say(_line(record))
+        if line["published"] == PENDING:
+            self._begin_to_publish(line)
+
+    def _begin_to_publish(self, line: Mapping[str, Any]) -> None:
+        number = line["round"]
+        on_main(lambda: self.publishing.begin(number, self.journal.model_folder(number), line["branch"]))
+
+    def settle(self) -> None:
+        """Wait for the round on its way to the Hub, if any, and write down what became of it; a Hub that fails never
+        stops the run.
+        """
+        confirmed: list[dict[str, Any]] | None = on_main(self._confirm)
+        self.history = confirmed or self.history
+
+    def _confirm(self) -> list[dict[str, Any]] | None:
+        settled = self.publishing.settle()
+        if settled is None:
+            return None
+        number, publication, seconds = settled
+        where = f" ({publication.detail})" if publication.detail else ""
+        say(f"{publication.branch} {publication.state}{where}")
+        return self.journal.confirm(
+            number,
+            {
+                "seconds": {**self.history[number]["seconds"], **seconds},
+                "published": publication.state,
+                "commit": publication.commit,
+            },
         )
-        seconds = {**record["seconds"], "publish": round(time.perf_counter() - started, 3)}
-        say(_line(record, publication))
-        return {**record, "seconds": seconds, "published": publication.state, "commit": publication.commit}
 
 
-def _line(record: Mapping[str, Any], publication: Publication) -> str:
+def _line(record: Mapping[str, Any]) -> str:
     test = f", test {record['test']['f1']:.4f}" if record["test"] else ""
-    where = f" ({publication.detail})" if publication.detail else ""
     return (
         f"round {record['round']}: {record['expert_sentences']} sentences from the expert, "
-        f"F1 on dev {record['f1']:.4f}{test}; {record['branch']} {publication.state}{where}"
+        f"F1 on dev {record['f1']:.4f}{test}"
     )
 
 

@@ -11,6 +11,7 @@ from transformers import TrainerControl, TrainerState, TrainingArguments
 from nerc_trainer.active import strategies
 from nerc_trainer.active.journal import RunJournal
 from nerc_trainer.active.oracle import ExpertLabel, Oracle
+from nerc_trainer.corpus.column import Picked
 from nerc_trainer.corpus.encode import PieceDataset
 from nerc_trainer.costs import ExpertWork, budget_left
 from nerc_trainer.errors import NercError
@@ -35,7 +36,6 @@ class EntropySamplerCallback(RoundCallback):
         self.oracle = oracle
         self.journal = journal
         self.selection: dict[str, Any] = {}
-        self.seconds: dict[str, float] = {}
         self._active, self._costs, self._seed = recipe.active, recipe.costs, recipe.run.seed
 
     def on_round_begin(
@@ -51,12 +51,12 @@ class EntropySamplerCallback(RoundCallback):
         selection = on_main(lambda: self.journal.selection(round_number))
         if selection is None:
             selection = self._select(trainer, round_number)
+            seconds = time.perf_counter() - started
+            on_main(lambda: self.journal.note_seconds(round_number, "score", seconds))
             on_main(lambda: self.journal.write_selection(round_number, selection))
-        selected = time.perf_counter()
         self.training_set.add_expert(on_main(lambda: self._ask(round_number, selection["ids"])))
         trainer.train_dataset = self.training_set.labelled()
         self.selection = selection
-        self.seconds = {"score": selected - started, "ask": time.perf_counter() - selected}
 
     def can_ask(self) -> bool:
         """Whether pool and budget have room for one more sentence."""
@@ -66,15 +66,17 @@ class EntropySamplerCallback(RoundCallback):
 
     def _select(self, trainer: NercTrainer, round_number: int) -> dict[str, Any]:
         pool = self.training_set.pool()
-        ids = [self.training_set.ids[index] for index in pool]
+        ids = Picked(self.training_set.ids, pool)
         initial = round_number == 0
         if initial or self._active.strategy == "random":
             priorities = strategies.random(len(pool), self._seed, round_number)
         else:
             priorities = trainer.uncertainty(PieceDataset(self.training_set.text, pool))
         count = round(self._active.initial_expert * len(pool)) if initial else self._active.query_size
-        order = strategies.top(priorities, ids, len(pool))
-        chosen = order[affordable(self.training_set.words[pool[order]], max(count, 1), *self._left())]
+        sentences, words = self._left()
+        # Under a limit in words some of the highest may be too long, and lower ones take their place.
+        order = strategies.top(priorities, ids, max(count, 1) if words == float("inf") else len(pool))
+        chosen = order[affordable(self.training_set.words[pool[order]], max(count, 1), sentences, words)]
         if initial and not len(chosen):
             raise NercError("active.budget: has no room for a single sentence of data.train; raise it")
         return {
@@ -90,7 +92,9 @@ class EntropySamplerCallback(RoundCallback):
     def _ask(self, round_number: int, ids: list[str]) -> list[ExpertLabel]:
         labels = self.journal.labels(round_number)
         if labels is None:
+            started = time.perf_counter()
             labels = self.oracle.label(ids)
+            self.journal.note_seconds(round_number, "ask", time.perf_counter() - started)
             self.journal.write_labels(round_number, labels)
         return labels
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nerc_trainer.active.oracle import TruthOracle
+from nerc_trainer.active.precision import PrecisionCheck, choose_precision
 from nerc_trainer.active.rounds import Rounds
 from nerc_trainer.active.sampler import EntropySamplerCallback
+from nerc_trainer.corpus.column import Column
+from nerc_trainer.ranks import on_main
 from nerc_trainer.training.tracking import RoundTracking
 from nerc_trainer.training.workbench import build_workbench, data_facts, make_publisher
 
@@ -21,8 +24,11 @@ if TYPE_CHECKING:
 def build_rounds(recipe: Recipe, arguments: TrainingArguments, corpus: Corpus, journal: RunJournal) -> Rounds:
     """Build the parts of a run from a recipe and its corpus."""
     bench = build_workbench(recipe, arguments, corpus)
-    oracle = TruthOracle(corpus.train["id"], corpus.train["ner_tags"])
+    oracle = TruthOracle(Column(corpus.train, "id"), Column(corpus.train, "ner_tags"))
     sampler = EntropySamplerCallback(recipe, bench.training_set(bench.llm_tags()), oracle, journal)
-    bench.trainer.add_callback(sampler)
-    bench.trainer.add_callback(RoundTracking(bench.trainer))
-    return Rounds(bench, sampler, data_facts(recipe, corpus), journal, make_publisher(recipe))
+    precision = PrecisionCheck(recipe, sampler.training_set, journal)
+    now = choose_precision(recipe, bench.trainer)
+    bench.trainer.score_in = on_main(lambda: journal.decide("score_in", now))
+    for callback in (precision, sampler, RoundTracking(bench.trainer)):
+        bench.trainer.add_callback(callback)
+    return Rounds(bench, sampler, precision, data_facts(recipe, corpus), journal, make_publisher(recipe))

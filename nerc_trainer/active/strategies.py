@@ -18,7 +18,13 @@ def random(count: int, seed: int, round_number: int) -> np.ndarray:
 def top(priorities: np.ndarray, ids: Sequence[str], count: int) -> np.ndarray:
     """Indices of the ``count`` highest priorities, best first; of equals the smaller id comes first.
 
-    Ties are broken by id, not by position, so the answer does not hang on the order of the pool.
+    Ties are broken by id, not by position, so the answer does not hang on the order of the pool. Only those that can be
+    among the highest are sorted.
     """
-    order = np.lexsort((np.asarray(ids), -priorities))
-    return order[:count]
+    count = min(count, len(priorities))
+    if not count:
+        return np.zeros(0, dtype=np.int64)
+    bound = np.partition(priorities, -count)[-count]
+    candidates = np.flatnonzero(priorities >= bound)
+    order = np.lexsort((np.asarray([ids[index] for index in candidates.tolist()]), -priorities[candidates]))
+    return candidates[order[:count]]

@@ -5,6 +5,7 @@ Neither the composition of a batch nor its padding hangs on the number of ranks,
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -65,6 +66,21 @@ def length_batches(lengths: np.ndarray, token_budget: int) -> list[np.ndarray]:
             batches.append(order[begin:end])
             begin = end
     return batches
+
+
+def share_batches(batches: Sequence[np.ndarray], lengths: np.ndarray, ranks: int) -> list[list[np.ndarray]]:
+    """The batches of each rank, so that all ranks compute about as many positions, padding included.
+
+    The largest batches are dealt first, each to the rank that has the least so far (Graham 1969).
+    """
+    positions = np.array([len(batch) * lengths[batch].max() for batch in batches])
+    shares: list[list[np.ndarray]] = [[] for _ in range(ranks)]
+    loads = [(0, rank) for rank in range(ranks)]
+    for number in np.argsort(-positions, kind="stable"):
+        load, rank = heapq.heappop(loads)
+        shares[rank].append(batches[number])
+        heapq.heappush(loads, (load + int(positions[number]), rank))
+    return shares
 
 
 def shuffled_batches(lengths: np.ndarray, batch_size: int, rng: np.random.Generator) -> np.ndarray:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from nerc_trainer.active.oracle import TruthOracle
+from nerc_trainer.corpus.column import Column
 from nerc_trainer.corpus.encode import PieceDataset, flatten_tags
 from nerc_trainer.corpus.labels import tags_to_spans
 from nerc_trainer.evaluation.intervals import entity_counts
@@ -52,7 +53,7 @@ def candidates(corpus: Corpus) -> np.ndarray:
     """The train sentences that trainings are compared on: those that the LLM was asked about, else all; int64."""
     if "llm_status" not in corpus.train.column_names:
         return np.arange(len(corpus.train))
-    return np.flatnonzero([bool(status) for status in corpus.train["llm_status"]])
+    return np.flatnonzero([bool(status) for status in Column(corpus.train, "llm_status")])
 
 
 def draw_expert(sentences: np.ndarray, first_equal: np.ndarray, share: float, seed: int) -> np.ndarray:
@@ -68,7 +69,7 @@ def draw_expert(sentences: np.ndarray, first_equal: np.ndarray, share: float, se
 
 def digest(cell: Cell, recipe: Recipe, corpus: Corpus) -> str:
     """Names all that a cell's figures hang on, but not where the run is."""
-    ids = corpus.train["id"]
+    ids = Column(corpus.train, "id")
     mixing = recipe.mixing.model_dump(mode="json") if cell.labels in ("mixed", "expert") else None
     said = [
         [cell.labels, cell.steps, cell.seed, recipe.run.batch_size, recipe.run.cpu_threads, mixing],
@@ -117,13 +118,13 @@ def label_sentences(bench: Workbench, cell: Cell) -> TrainingSet:
     # Equal words may have several truths; the expert is asked once for all of them.
     training_set = bench.training_set(llm_tags, one_label_for_equals=cell.labels != "truth")
     if cell.labels != "llm":
-        ids, oracle = train["id"], TruthOracle(train["id"], train["ner_tags"])
+        ids, oracle = Column(train, "id"), TruthOracle(Column(train, "id"), Column(train, "ner_tags"))
         asked = cell.sentences if cell.labels == "truth" else cell.expert
         training_set.add_expert(oracle.label([ids[index] for index in asked]))
     # Others take part as text that nobody has labelled, unless it is what the tagger is measured on.
     left_out = ~may_use & (training_set.source != UNLABELLED)
     if cell.held_out is not None:
-        first_equal = first_of_equals(train["tokens"])
+        first_equal = first_of_equals(Column(train, "tokens"))
         left_out |= np.isin(first_equal, first_equal[cell.held_out])
     training_set.leave_out(np.flatnonzero(left_out))
     return training_set
@@ -146,5 +147,5 @@ def _counts(predicted: Sequence[list[str]], true: Sequence[list[str]]) -> list[l
 def _splits(bench: Workbench, cell: Cell) -> dict[str, PieceDataset]:
     if cell.held_out is None:
         return bench.splits
-    truth = flatten_tags([bench.corpus.labels.encode(tags) for tags in bench.corpus.train["ner_tags"]])
+    truth = flatten_tags([bench.corpus.labels.encode(tags) for tags in Column(bench.corpus.train, "ner_tags")])
     return {"held_out": PieceDataset(bench.text, cell.held_out, truth)}

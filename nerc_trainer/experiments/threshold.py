@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nerc_trainer.active.console import say
+from nerc_trainer.corpus.column import Column
 from nerc_trainer.errors import NercError
 from nerc_trainer.experiments.cell import Cell, Labels, candidates, draw_expert
 from nerc_trainer.experiments.cells import run_cells
@@ -62,7 +63,7 @@ def make_cells(work: Job) -> list[Cell]:
             "annotate`, or give a file"
         )
     section, seed, epochs = recipe.threshold, recipe.run.seed, recipe.train.epochs
-    sentences, first_equal = candidates(corpus), first_of_equals(corpus.train["tokens"])
+    sentences, first_equal = candidates(corpus), first_of_equals(Column(corpus.train, "tokens"))
     cells = []
     for number, held_out in enumerate(make_folds(sentences, first_equal, section.folds, seed)):
         rest = np.setdiff1d(sentences, held_out)

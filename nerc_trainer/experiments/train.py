@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nerc_trainer.active.console import say, show_loading
+from nerc_trainer.corpus.column import Column
 from nerc_trainer.errors import NercError
 from nerc_trainer.experiments.cell import Cell, Labels, candidates, draw_expert
 from nerc_trainer.experiments.cells import run_cells
@@ -59,6 +60,6 @@ def make_cell(work: Job, labels: Labels, sentences: np.ndarray, seed: int, name:
             f"train.labels = {labels}: there are no LLM labels; label the corpus first with `nerc-trainer annotate`, "
             "give a file in annotation.labels, or set train.labels to truth or expert"
         )
-    expert = draw_expert(sentences, first_of_equals(corpus.train["tokens"]), recipe.train.expert_share, seed)
+    expert = draw_expert(sentences, first_of_equals(Column(corpus.train, "tokens")), recipe.train.expert_share, seed)
     steps = steps_of(recipe.train.epochs, len(sentences), step_size(work.arguments))
     return Cell(name, labels, sentences, expert, steps, seed)

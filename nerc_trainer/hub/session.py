@@ -39,7 +39,7 @@ def call_before(deadline: float, call: Callable[[], Result]) -> Result:
     when it overruns. Such a thread fails at its next request and does not keep the process alive. `call` must not send
     requests from threads of its own.
     """
-    _install_hooks()
+    install_hooks()
     outcome: queue.SimpleQueue[tuple[Result, None] | tuple[None, BaseException]] = queue.SimpleQueue()
 
     def run() -> None:
@@ -59,7 +59,8 @@ def call_before(deadline: float, call: Callable[[], Result]) -> Result:
     return result  # type: ignore[return-value]
 
 
-def _install_hooks() -> None:
+def install_hooks() -> None:
+    """Let the Hub's client heed the deadlines of `call_before`; the first call closes its connections."""
     from huggingface_hub import set_client_factory
     from huggingface_hub.utils import _http, disable_progress_bars
 

@@ -51,6 +51,12 @@ class ActiveSection(Section):
         description="Sub-words in a batch when sentences are scored or evaluated; null for 1,024 on a CPU, which is as "
         "fast as more and keeps memory small, and 16,384 on a GPU.",
     )
+    score_in: Literal["float32", "bfloat16"] | None = Field(
+        default=None,
+        description="Precision that the pool is scored in; null for that of training where `training` names one, else "
+        "bfloat16 on hardware that multiplies matrices of it, and float32 elsewhere. The first start of a run decides, "
+        "and each round notes how the ranks of a sample agree with those in float32.",
+    )
 
     @model_validator(mode="after")
     def _iterations_are_in_order(self) -> "ActiveSection":

@@ -38,7 +38,9 @@ class RoundCallback(TrainerCallback):
         trainer: NercTrainer,
         record: dict[str, Any],
     ) -> None:
-        """After a round is evaluated, saved and published; ``record`` is its line in history.jsonl."""
+        """After a round is evaluated, saved and handed to publishing; ``record`` is its line in history.jsonl, which
+        may say that the round is still on its way to the Hub (``published`` is ``pending``).
+        """
 
     def on_rounds_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, *, trainer: NercTrainer

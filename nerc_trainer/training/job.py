@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from nerc_trainer.annotation.annotate import annotate_where_known
 from nerc_trainer.annotation.result import labels_to_train_on
 from nerc_trainer.corpus.load import load_corpus
-from nerc_trainer.ranks import main_first, on_main, prepare_environment, settle_cpu
+from nerc_trainer.ranks import on_main, prepare_environment, settle_cpu
 from nerc_trainer.run_lock import lock_run
 from nerc_trainer.run_recipe import keep_recipe
+from nerc_trainer.training.shared_corpus import is_large, share_corpus
 
 if TYPE_CHECKING:
     from transformers import TrainingArguments
@@ -61,9 +63,11 @@ def join_ranks(recipe: Recipe) -> TrainingArguments:
 
 
 def read_corpus(recipe: Recipe) -> Corpus:
-    """The recipe's corpus with the LLM's labels for it; rank 0 reads it first, and the others find its caches."""
+    """The recipe's corpus with the LLM's labels for it; rank 0 reads it for all."""
     on_main(lambda: annotate_where_known(recipe))
-    return main_first(lambda: load_corpus(recipe.data, labels_to_train_on(recipe)))
+    files = [name for name in (recipe.data.train, recipe.data.dev, recipe.data.test) if name is not None]
+    load = partial(load_corpus, recipe.data, labels_to_train_on(recipe))
+    return share_corpus(load, large=recipe.data.dataset is None and is_large(files))
 
 
 def leave_ranks() -> None:

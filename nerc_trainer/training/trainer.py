@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from transformers import (
 from transformers.trainer_utils import PredictionOutput, TrainOutput
 
 from nerc_trainer.active.scoring import mean_token_entropy, piece_entropy
-from nerc_trainer.corpus.batches import IGNORED, RankBatches, TrainingLoader, collate, length_batches
+from nerc_trainer.corpus.batches import IGNORED, RankBatches, TrainingLoader, collate, length_batches, share_batches
 from nerc_trainer.corpus.encode import PieceDataset
 from nerc_trainer.corpus.inner_words import InnerWords
 from nerc_trainer.corpus.labels import LabelSet
@@ -39,6 +40,7 @@ from nerc_trainer.modeling.words import word_logits
 from nerc_trainer.ranks import on_main
 from nerc_trainer.recipe.experiments import OptimizerSection
 from nerc_trainer.training.callbacks import QuietProgress, RoundCallback
+from nerc_trainer.training.precision import Precision, computed_in
 from nerc_trainer.training.sharding import check_sharding, free_whole_weights, set_weights, shard
 
 
@@ -60,7 +62,8 @@ class NercTrainer(Trainer):
     """Trains, scores and evaluates a word tagger, on one rank or many, with the same result.
 
     ``batch_size`` is the number of pieces per optimizer step over all ranks and accumulation steps together;
-    ``token_budget`` the sub-words of a batch when scoring and evaluating.
+    ``token_budget`` the sub-words of a batch when scoring and evaluating. Scores are computed in ``score_in``, or as
+    training computes where that is None.
     """
 
     control: TrainerControl
@@ -86,6 +89,7 @@ class NercTrainer(Trainer):
         self._optimizer_section = optimizer_section or OptimizerSection()
         self.round_number = 0
         self._micro_batches = 0
+        self.score_in: Precision | None = None
         self._metric = EntityMetric()
         tokenizer, vocabulary = self.processing_class, model.get_input_embeddings().num_embeddings
         self._starts = None if tokenizer is None else word_starts(tokenizer, vocabulary)
@@ -108,7 +112,7 @@ class NercTrainer(Trainer):
             callback.on_round_begin(self.args, self.state, self.control, trainer=self, round_number=number)
 
     def end_round(self, record: dict[str, Any]) -> None:
-        """Tell the round callbacks that a round is evaluated, saved and published."""
+        """Tell the round callbacks that a round is evaluated, saved and handed to publishing."""
         for callback in self._round_callbacks():
             callback.on_round_end(self.args, self.state, self.control, trainer=self, record=record)
 
@@ -229,10 +233,10 @@ class NercTrainer(Trainer):
         """
         sums = torch.zeros(len(dataset), device=self.args.device)
 
-        def keep(batch: np.ndarray, logits: torch.Tensor, inputs: dict[str, torch.Tensor]) -> None:
-            sums[torch.from_numpy(batch)] = piece_entropy(logits, inputs["word_mask"])
+        def keep(batch: torch.Tensor, logits: torch.Tensor, inputs: dict[str, torch.Tensor]) -> None:
+            sums[batch] = piece_entropy(logits, inputs["word_mask"])
 
-        self._forward(dataset, keep, "scoring")
+        self._forward(dataset, keep, "scoring", self.score_in)
         piece_sums = self.accelerator.reduce(sums, "sum").cpu().numpy()
         if not np.isfinite(piece_sums).all():
             raise NercError("the tagger's scores are not numbers: training has diverged; lower training.learning_rate")
@@ -250,61 +254,94 @@ class NercTrainer(Trainer):
     def predict_words(self, dataset: PieceDataset) -> WordPredictions:
         """The most probable tag of every word, how sure it is, and the losses where ``dataset`` is labelled."""
         words = np.diff(dataset.text.piece_words)[dataset.pieces]
-        first = torch.from_numpy(np.concatenate([[0], np.cumsum(words)]))
-        best = torch.zeros(int(first[-1]), dtype=torch.int64, device=self.args.device)
-        probability = torch.zeros(int(first[-1]), dtype=torch.float32, device=self.args.device)
+        first = torch.from_numpy(np.cumsum(words) - words).to(self.args.device)
+        total = int(words.sum())
+        # Padding is written to one place after the last word: to leave it out, the host would wait for each batch.
+        best = torch.zeros(total + 1, dtype=torch.int64, device=self.args.device)
+        probability = torch.zeros(total + 1, dtype=torch.float32, device=self.args.device)
         losses = torch.zeros(len(dataset), dtype=torch.float64, device=self.args.device)
 
-        def keep(batch: np.ndarray, logits: torch.Tensor, inputs: dict[str, torch.Tensor]) -> None:
+        def keep(batch: torch.Tensor, logits: torch.Tensor, inputs: dict[str, torch.Tensor]) -> None:
             mask = inputs["word_mask"]
-            places = (first[batch][:, None] + torch.arange(mask.shape[1])).to(mask.device)[mask]
+            places = first[batch][:, None] + torch.arange(mask.shape[1], device=mask.device)
+            places = places.masked_fill(~mask, total)
             most = logits.float().softmax(-1).max(-1)
-            best[places] = most.indices[mask]
-            probability[places] = most.values[mask]
+            best[places] = most.indices
+            probability[places] = most.values
             if "labels" in inputs:
                 nll = cross_entropy(logits.transpose(1, 2).float(), inputs["labels"], reduction="none")
-                losses[torch.from_numpy(batch)] = nll.double().sum(-1)
+                losses[batch] = nll.double().sum(-1)
 
         self._forward(dataset, keep, "evaluating")
         piece_losses = self.accelerator.reduce(losses, "sum").cpu().numpy()
         return WordPredictions(
-            tags=self.accelerator.reduce(best, "sum").cpu().numpy(),
-            probability=self.accelerator.reduce(probability, "sum").cpu().numpy(),
+            tags=self.accelerator.reduce(best[:total], "sum").cpu().numpy(),
+            probability=self.accelerator.reduce(probability[:total], "sum").cpu().numpy(),
             losses=None
             if dataset.labels is None
             else np.bincount(dataset.owners(), weights=piece_losses, minlength=len(dataset.sentences)),
         )
 
+    @contextmanager
+    def scoring_in(self, precision: Precision | None) -> Iterator[None]:
+        """Inside the block sentences are scored in this precision instead of ``score_in``."""
+        before, self.score_in = self.score_in, precision
+        try:
+            yield
+        finally:
+            self.score_in = before
+
+    def _autocast(self, precision: Precision | None) -> AbstractContextManager[None]:
+        if precision is None:
+            return self.accelerator.autocast()
+        return computed_in(precision, self.model, self.args.device.type)
+
     @torch.no_grad()
     def _forward(
         self,
         dataset: PieceDataset,
-        keep: Callable[[np.ndarray, torch.Tensor, dict[str, torch.Tensor]], None],
+        keep: Callable[[torch.Tensor, torch.Tensor, dict[str, torch.Tensor]], None],
         description: str,
+        precision: Precision | None = None,
     ) -> None:
-        """Run the model over this rank's batches and hand each batch's word logits [B, W, L] to ``keep``."""
+        """Run the model over this rank's batches and hand the pieces of each, int64 [B], and their word logits
+        [B, W, L] to ``keep``, on the device. Nothing here waits for the device.
+
+        Computed in ``precision``, or as training computes where that is None.
+        """
         rank, ranks = self.args.process_index, self.args.world_size
         batches = length_batches(dataset.lengths, self.token_budget)
-        mine = batches[rank::ranks]
+        shares = share_batches(batches, dataset.lengths, ranks)
+        mine = shares[rank]
         # Sharded models (FSDP) gather weights in every forward pass, so all ranks must make the same number of them.
-        idle = -(-len(batches) // ranks) - len(mine) if self.is_fsdp_enabled else 0
+        idle = max(map(len, shares)) - len(mine) if self.is_fsdp_enabled else 0
+        pieces = torch.from_numpy(np.concatenate([np.zeros(0, dtype=np.int64), *mine])).to(self.args.device)
+        places = [*pieces.split([len(batch) for batch in mine]), *[None] * idle]
         self.model.eval()
-        for number, batch in enumerate(
-            tqdm(
-                mine + batches[:1] * idle,
-                desc=description,
-                leave=False,
-                delay=2,
-                disable=not self.is_world_process_zero(),
-            )
-        ):
-            inputs = self._prepare_inputs(collate([dataset[index] for index in batch], dataset.text.pad_id))
-            with self.compute_loss_context_manager():
-                logits = word_logits(self.model, inputs)
-            if number < len(mine):
-                keep(batch, logits, inputs)
+        progress = tqdm(
+            mine + batches[:1] * idle,
+            desc=description,
+            leave=False,
+            delay=2,
+            disable=not self.is_world_process_zero(),
+        )
+        # Around all batches, so that the weights are cast once; sharded ones would become whole copies by that.
+        with nullcontext() if self.is_fsdp_enabled else self._autocast(precision):
+            for batch, place in zip(progress, places, strict=True):
+                inputs = self._on_device(collate([dataset[index] for index in batch], dataset.text.pad_id))
+                with self._autocast(precision):
+                    logits = word_logits(self.model, inputs)
+                if place is not None:
+                    with torch.autocast(self.args.device.type, enabled=False):
+                        keep(place, logits, inputs)
         if self.is_fsdp_enabled:
             free_whole_weights(self.model)
+
+    def _on_device(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """The batch on the device; the copy to a GPU is on its way when this returns, as pinned memory allows."""
+        if self.args.device.type != "cuda":
+            return self._prepare_inputs(batch)
+        return {name: rows.pin_memory().to(self.args.device, non_blocking=True) for name, rows in batch.items()}
 
     def evaluate(
         self,

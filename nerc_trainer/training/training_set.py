@@ -38,7 +38,7 @@ class TrainingSet:
         ``first_equal`` [n] holds the index of the first sentence with the same words, as `first_of_equals` finds it;
         None where no sentence repeats another.
         """
-        self.ids = list(ids)
+        self.ids = ids
         self.text = text
         self.words = text.words()
         self.source = np.full(len(self.ids), UNLABELLED, dtype=np.int8)
@@ -50,18 +50,21 @@ class TrainingSet:
             if first != index:
                 self._equals[first].append(index)
         self._labels = labels
-        self._index = {name: index for index, name in enumerate(self.ids)}
         self._first_word = np.concatenate([[0], np.cumsum(self.words)])
-        self._tag_ids = np.full(self._first_word[-1], IGNORED, dtype=np.int64)
-        self._entities = np.zeros(len(self.ids), dtype=np.int64)
+        self._tag_ids = np.full(self._first_word[-1], IGNORED, dtype=np.int16)
+        self._entities = np.zeros(len(self.ids), dtype=np.int32)
         for index, tags in enumerate(llm_tags or []):
             if tags:
                 self._set(index, tags, LLM)
 
     def add_expert(self, answers: Iterable[ExpertLabel]) -> None:
         """Take the expert's answers in; a sentence that the expert has labelled already is refused."""
-        for answer in answers:
-            index = self._index.get(answer.id)
+        told = list(answers)
+        names = {answer.id for answer in told}
+        # Looked up when needed: a dictionary of a million ids would take a tenth of a gigabyte.
+        places = {name: index for index, name in enumerate(self.ids) if name in names} if names else {}
+        for answer in told:
+            index = places.get(answer.id)
             if index is None:
                 raise NercError(f"expert label for {answer.id}: no such sentence in the training corpus")
             if self.source[index] == EXPERT:
@@ -98,7 +101,7 @@ class TrainingSet:
         return np.flatnonzero(self.source == source)
 
     def tag_ids(self) -> np.ndarray:
-        """A copy of the labels that training sees, int64 [words of the text], IGNORED where there are none."""
+        """A copy of the labels that training sees, int16 [words of the text], IGNORED where there are none."""
         return self._tag_ids.copy()
 
     def words_of(self, sentences: np.ndarray) -> np.ndarray:
@@ -135,5 +138,14 @@ class TrainingSet:
 
 def first_of_equals(sentences: Iterable[Sequence[str]]) -> np.ndarray:
     """For each sentence the index of the first one with the same words, int64 [n]."""
-    seen: dict[tuple[str, ...], int] = {}
-    return np.array([seen.setdefault(tuple(words), index) for index, words in enumerate(sentences)], dtype=np.int64)
+    # Digests of 128 bits: a dictionary of a million sentences would take half a gigabyte.
+    digests = bytearray()
+    for words in sentences:
+        digests += hashlib.blake2b("\x1f".join([str(len(words)), *words]).encode(), digest_size=16).digest()
+    pairs = np.frombuffer(digests, dtype=np.uint64).reshape(-1, 2)
+    order = np.lexsort((pairs[:, 1], pairs[:, 0]))  # stable, so the first of equals comes first
+    begins = np.ones(len(order), dtype=bool)
+    begins[1:] = (pairs[order[1:]] != pairs[order[:-1]]).any(axis=1)
+    first = np.empty(len(order), dtype=np.int64)
+    first[order] = order[np.flatnonzero(begins)][np.cumsum(begins) - 1]
+    return first

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nerc_trainer.corpus.column import Column
 from nerc_trainer.corpus.encode import EncodedText, PieceDataset, encode_words, flatten_tags
+from nerc_trainer.corpus.stored import store_text, stored_text, text_key
 from nerc_trainer.files import write_json
 from nerc_trainer.hub import Publisher
 from nerc_trainer.modeling.build import build_tagger, load_tokenizer, piece_length, weights_digest
 from nerc_trainer.public_names import split_name
-from nerc_trainer.ranks import main_first
+from nerc_trainer.ranks import main_first, on_main
 from nerc_trainer.training.arguments import step_size, token_budget
 from nerc_trainer.training.trainer import NercTrainer
 from nerc_trainer.training.training_set import TrainingSet, first_of_equals
@@ -46,20 +48,20 @@ class Workbench:
 
         With ``one_label_for_equals`` a label of the expert holds for all sentences with the same words.
         """
-        first_equal = first_of_equals(self.corpus.train["tokens"]) if one_label_for_equals else None
-        return TrainingSet(self.corpus.train["id"], self.text, self.corpus.labels, llm_tags, first_equal)
+        first_equal = first_of_equals(Column(self.corpus.train, "tokens")) if one_label_for_equals else None
+        return TrainingSet(Column(self.corpus.train, "id"), self.text, self.corpus.labels, llm_tags, first_equal)
 
     def llm_tags(self) -> list[list[str]] | None:
         """What the LLM said of each train sentence; None where the recipe has no LLM labels."""
         train = self.corpus.train
-        return list(train["llm_tags"]) if "llm_tags" in train.column_names else None
+        return list(Column(train, "llm_tags")) if "llm_tags" in train.column_names else None
 
     def llm_confidence(self) -> np.ndarray | None:
         """How sure the LLM was of each train sentence, float64 in [0, 1] (1 where it did not say); None without any."""
         train = self.corpus.train
         if "llm_confidence" not in train.column_names:
             return None
-        return np.array([1.0 if value is None else value for value in train["llm_confidence"]])
+        return np.array([1.0 if value is None else value for value in Column(train, "llm_confidence")])
 
     def start_anew(self, seed: int) -> None:
         """Give the trainer the weights that a tagger of this recipe begins with, its head drawn with ``seed``."""
@@ -76,16 +78,26 @@ def build_workbench(recipe: Recipe, arguments: TrainingArguments, corpus: Corpus
     model = main_first(lambda: build_tagger(recipe.model, corpus.labels, recipe.run.seed, tokenizer))
     longest = piece_length(recipe.model.max_length, tokenizer, model)
 
-    def encode(split: datasets.Dataset) -> EncodedText:
-        return encode_words(
-            split["tokens"], tokenizer, longest, ids=split["id"], long_sentences=recipe.data.long_sentences
-        )
+    def encode(name: str, split: datasets.Dataset) -> EncodedText:
+        def by_words() -> EncodedText:
+            return encode_words(
+                Column(split, "tokens"),
+                tokenizer,
+                longest,
+                ids=Column(split, "id"),
+                long_sentences=recipe.data.long_sentences,
+            )
+
+        key = text_key(corpus.fingerprints[name], tokenizer, longest, recipe.data.long_sentences)
+        folder = recipe.run.dir / "encoded" / f"{name}-{key}"
+        on_main(lambda: store_text(folder, by_words))
+        return stored_text(folder) or by_words()
 
     splits = {}
     for name, split in (("dev", corpus.dev), ("test", corpus.test)):
         if split is not None:
-            labels = flatten_tags([corpus.labels.encode(tags) for tags in split["ner_tags"]])
-            splits[name] = PieceDataset(encode(split), np.arange(len(split)), labels)
+            labels = flatten_tags([corpus.labels.encode(tags) for tags in Column(split, "ner_tags")])
+            splits[name] = PieceDataset(encode(name, split), np.arange(len(split)), labels)
     trainer = NercTrainer(
         model,
         arguments,
@@ -96,7 +108,7 @@ def build_workbench(recipe: Recipe, arguments: TrainingArguments, corpus: Corpus
         eval_dataset=splits["dev"],
         processing_class=tokenizer,
     )
-    return Workbench(recipe, corpus, trainer, encode(corpus.train), splits)
+    return Workbench(recipe, corpus, trainer, encode("train", corpus.train), splits)
 
 
 def write_labels(folder: Path, recipe: Recipe, labels: LabelSet) -> None:
@@ -126,6 +138,6 @@ def data_facts(recipe: Recipe, corpus: Corpus) -> dict[str, dict[str, Any]]:
         if split is not None
     }
     if "llm" in corpus.fingerprints:
-        labelled = sum(bool(tags) for tags in corpus.train["llm_tags"])
+        labelled = sum(bool(tags) for tags in Column(corpus.train, "llm_tags"))
         facts["llm"] = {"name": "labels by an LLM", "sha256": corpus.fingerprints["llm"], "sentences": labelled}
     return facts

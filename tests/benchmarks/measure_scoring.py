@@ -20,13 +20,15 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 ROOT = Path(__file__).parents[2]
-POOL = 14_041
+POOL = 4_000
 
 
 def measure(quick: bool) -> dict[str, Any]:
     """Speeds, their ratios in float32 and bfloat16, agreement of the two, and megabytes that a pool adds."""
-    figures = _child("speed", 300 if quick else 2_000, 2 if quick else 5)
-    return figures | _child("memory", 1_000 if quick else POOL, 1)
+    figures = _child("speed", 200 if quick else 2_000, 1 if quick else 5)
+    for side in ("ours", "stock"):
+        figures |= _child(f"memory-{side}", 200 if quick else POOL, 1)
+    return figures
 
 
 def _child(what: str, count: int, turns: int) -> dict[str, Any]:
@@ -41,7 +43,7 @@ def _speed(count: int, turns: int) -> dict[str, Any]:
     import numpy as np
     import torch
     from sentences import labelled_sentences
-    from stock import aligned, mean_entropies, stock_trainer
+    from stock import aligned, mean_entropies, peer_query, stock_trainer
     from transformers import TrainingArguments
 
     from nerc_trainer.corpus.batches import collate, length_batches
@@ -100,6 +102,9 @@ def _speed(count: int, turns: int) -> dict[str, Any]:
             sides[f"limit {precision}"] = limit
             if not bf16:  # what people run who say nothing of precision
                 sides["stock float32"] = by_stock
+                query = peer_query(model, rows, text.pad_id, count // 10)
+                if query is not None:
+                    sides["peer float32"] = lambda query=query: np.array(query())
         seconds: dict[str, list[float]] = {name: [] for name in sides}
         scores: dict[str, np.ndarray] = {}
         for turn in range(turns + 1):
@@ -118,9 +123,12 @@ def _speed(count: int, turns: int) -> dict[str, Any]:
         return len(first & second) / top
 
     sub_words = int(pool.lengths.sum())
+    in_order = [pool.lengths[begin : begin + 64] for begin in range(0, count, 64)]
+    stock_padded = sum(len(part) * int(part.max()) for part in in_order)
     padded = sum(batch["input_ids"].numel() for batch in batches)
     return {
         "vs_stock": ratio("ours float32", "stock float32"),
+        **({"vs_peer": ratio("ours float32", "peer float32")} if "peer float32" in sides else {}),
         "vs_limit": ratio("ours float32", "limit float32"),
         "bf16_vs_stock": ratio("ours bf16", "stock float32"),
         "bf16_vs_limit": ratio("ours bf16", "limit bf16"),
@@ -129,17 +137,22 @@ def _speed(count: int, turns: int) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "sentences": count,
         "padding_share": round(1 - sub_words / padded, 4),
+        "stock_padding_share": round(1 - sub_words / stock_padded, 4),
         **{
             f"{name.replace(' ', '_')}_sentences_a_second": round(count / median(taken), 1)
             for name, taken in seconds.items()
         },
-        "float32_sub_words_a_second": round(sub_words / median(seconds["ours float32"])),
+        **{
+            f"{name.replace(' ', '_')}_sub_words_a_second": round(sub_words / median(taken))
+            for name, taken in seconds.items()
+        },
     }
 
 
-def _memory(count: int) -> dict[str, Any]:
+def _memory(side: str, count: int) -> dict[str, Any]:
     import numpy as np
     from sentences import labelled_sentences
+    from stock import aligned, mean_entropies, stock_trainer
     from transformers import TrainingArguments
 
     from nerc_trainer.corpus.encode import PieceDataset, encode_words
@@ -152,32 +165,41 @@ def _memory(count: int) -> dict[str, Any]:
 
     settle_cpu(threads=1)
     recipe = load_recipe(ROOT / "recipes" / "quickstart.yaml")
-    labels = LabelSet.from_types(["LOC", "MISC", "ORG", "PER"])
-    model = build_tagger(recipe.model, labels, 13, load_tokenizer(recipe.model))
-    text = encode_words(labelled_sentences(count)[0], load_tokenizer(recipe.model), 256)
-    pool = PieceDataset(text, np.arange(count))
+    tokenizer = load_tokenizer(recipe.model)
+    tokens, tags = labelled_sentences(count)
+    labels = LabelSet.from_types({tag[2:] for row in tags for tag in row if tag != "O"})
+    model = build_tagger(recipe.model, labels, 13, tokenizer).eval()
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(output_dir=folder, use_cpu=True, report_to="none", disable_tqdm=True)
-        trainer = NercTrainer(
-            model, arguments, labels, batch_size=16, token_budget=token_budget(recipe.active, arguments)
-        )
+        if side == "ours":
+            pool = PieceDataset(encode_words(tokens, tokenizer, 512), np.arange(count))
+            trainer = NercTrainer(
+                model, arguments, labels, batch_size=16, token_budget=token_budget(recipe.active, arguments)
+            )
+        else:
+            rows = aligned(tokens, [labels.encode(row) for row in tags], tokenizer)
+            trainer = stock_trainer(model, tokenizer, folder, rows, use_cpu=True, per_device_eval_batch_size=64)
         sum(float(weights.sum()) for weights in model.parameters())  # they are read from disk when first touched
-        before = _resident("VmRSS")
+        before = resident("VmRSS")
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak starts again from here
-        trainer.uncertainty(pool)
+        if side == "ours":
+            trainer.uncertainty(pool)
+        else:
+            answer = trainer.predict(trainer.train_dataset)
+            mean_entropies(answer.predictions, answer.label_ids)
     return {
         "memory_sentences": count,
-        "added_mb": round(_resident("VmHWM") - before, 1),
+        f"{side}_peak_above_model_mb": round(resident("VmHWM") - before, 1),
         "model_mb": round(sum(p.numel() * p.element_size() for p in model.parameters()) / 2**20, 1),
     }
 
 
-def _resident(field: str) -> float:
+def resident(field: str) -> float:
     """A figure of /proc/self/status in megabytes (2**20 bytes)."""
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(field))
 
 
 if __name__ == "__main__":
-    said = _speed(int(sys.argv[2]), int(sys.argv[3])) if sys.argv[1] == "speed" else _memory(int(sys.argv[2]))
-    print(json.dumps(said))
+    what, sentences, turns = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    print(json.dumps(_speed(sentences, turns) if what == "speed" else _memory(what.removeprefix("memory-"), sentences)))

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -26,13 +26,36 @@ BATCH = 32
 
 def measure(quick: bool) -> dict[str, Any]:
     """Speeds in sentences a second and their ratios."""
-    sentences, turns = (96, 2) if quick else (960, 5)
-    done = subprocess.run(
-        [sys.executable, __file__, str(sentences), str(turns)], capture_output=True, text=True, cwd=ROOT, check=False
-    )
+    sentences, turns = (64, 1) if quick else (960, 5)
+    figures = _child("speed", sentences, turns)
+    for side in ("linear", "stock"):
+        figures |= _child(f"memory-{side}", sentences, turns)
+    return figures
+
+
+def _child(what: str, sentences: int, turns: int) -> dict[str, Any]:
+    words = [sys.executable, __file__, what, str(sentences), str(turns)]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, check=False)
     if done.returncode:
-        raise RuntimeError(f"training failed:\n{done.stderr}")
+        raise RuntimeError(f"{what} failed:\n{done.stderr}")
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def _memory(side: str, sentences: int) -> dict[str, Any]:
+    """Megabytes that an epoch adds to the program, the loaded model and the sentences."""
+    from measure_scoring import resident
+
+    from nerc_trainer.modeling.build import quiet_transformers
+    from nerc_trainer.ranks import settle_cpu
+
+    quiet_transformers()
+    settle_cpu(threads=os.cpu_count() or 1)
+    with tempfile.TemporaryDirectory() as folder:
+        train = _sides(sentences, folder, [f"{side} float32"])[0][f"{side} float32"]
+        before = resident("VmRSS")
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak starts again from here
+        train()
+    return {f"{side}_peak_above_model_mb": round(resident("VmHWM") - before, 1)}
 
 
 def _measure(sentences: int, turns: int) -> dict[str, Any]:
@@ -44,7 +67,7 @@ def _measure(sentences: int, turns: int) -> dict[str, Any]:
     quiet_transformers()
     settle_cpu(threads=os.cpu_count() or 1)
     with tempfile.TemporaryDirectory() as folder:
-        sides = _sides(sentences, folder)
+        sides, sub_words, padded = _sides(sentences, folder, None)
         seconds: dict[str, list[float]] = {name: [] for name in sides}
         for turn in range(turns + 1):
             for name, side in sides.items():
@@ -65,6 +88,11 @@ def _measure(sentences: int, turns: int) -> dict[str, Any]:
         "bilstm_vs_linear": round(median(heads), 3),
         "bilstm_vs_linear_range": [round(min(heads), 3), round(max(heads), 3)],
         "threads": torch.get_num_threads(),
+        **{f"{name}_padding_share": round(1 - sub_words / places, 4) for name, places in padded.items()},
+        **{
+            f"{name.replace(' ', '_')}_sub_words_a_second": round(sub_words / median(taken))
+            for name, taken in seconds.items()
+        },
         **{
             f"{name.replace(' ', '_')}_sentences_a_second": round(sentences / median(taken), 1)
             for name, taken in seconds.items()
@@ -72,7 +100,12 @@ def _measure(sentences: int, turns: int) -> dict[str, Any]:
     }
 
 
-def _sides(count: int, folder: str) -> dict[str, Callable[[], object]]:
+def _sides(
+    count: int, folder: str, wanted: list[str] | None
+) -> tuple[dict[str, Callable[[], object]], int, dict[str, int]]:
+    """What trains an epoch by name (all, or those wanted), the sub-words of an epoch, and the places computed for them
+    by us and by the stock Trainer.
+    """
     import numpy as np
     import torch
     from sentences import labelled_sentences
@@ -80,7 +113,7 @@ def _sides(count: int, folder: str) -> dict[str, Callable[[], object]]:
     from torch.nn.functional import cross_entropy
     from transformers import TrainingArguments
 
-    from nerc_trainer.corpus.batches import collate
+    from nerc_trainer.corpus.batches import collate, shuffled_batches
     from nerc_trainer.corpus.encode import PieceDataset, encode_words, flatten_tags
     from nerc_trainer.corpus.labels import LabelSet
     from nerc_trainer.modeling.build import build_tagger, load_tokenizer
@@ -95,7 +128,6 @@ def _sides(count: int, folder: str) -> dict[str, Callable[[], object]]:
     tokenizer = load_tokenizer(recipe["linear"].model)
     text = encode_words(tokens, tokenizer, 512)
     data = PieceDataset(text, np.arange(count), flatten_tags(tag_ids))
-    sides: dict[str, Callable[[], object]] = {}
 
     def ours(head: str, bf16: bool) -> Callable[[], object]:
         arguments = TrainingArguments(
@@ -144,17 +176,33 @@ def _sides(count: int, folder: str) -> dict[str, Callable[[], object]]:
 
         return run
 
-    sides["linear float32"], sides["limit float32"], sides["stock float32"] = (
-        ours("linear", False),
-        limit(False),
-        stock(),
-    )
-    sides["bilstm float32"] = ours("bilstm", False)
-    sides["linear bf16"], sides["limit bf16"] = ours("linear", True), limit(True)
-    return sides
+    makers: dict[str, Callable[[], Callable[[], object]]] = {
+        "linear float32": lambda: ours("linear", False),
+        "limit float32": lambda: limit(False),
+        "stock float32": stock,
+        "bilstm float32": lambda: ours("bilstm", False),
+        "linear bf16": lambda: ours("linear", True),
+        "limit bf16": lambda: limit(True),
+    }
+    sides = {name: make() for name, make in makers.items() if wanted is None or name in wanted}
+    order = np.random.default_rng(0).permutation(count)
+    drawn = [order[begin : begin + BATCH] for begin in range(0, count, BATCH)]
+    alike = [
+        batch
+        for step in shuffled_batches(data.lengths, BATCH, np.random.default_rng(0))
+        for batch in step.reshape(2, -1)
+    ]
+
+    def places(batches: Sequence[np.ndarray]) -> int:
+        return sum(len(batch) * int(data.lengths[batch].max()) for batch in batches)
+
+    return sides, int(data.lengths.sum()), {"ours": places(alike), "stock": places(drawn)}
 
 
 _HEADS = ("linear", "bilstm")
 
 if __name__ == "__main__":
-    print(json.dumps(_measure(int(sys.argv[1]), int(sys.argv[2]))))
+    what, sentences, turns = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    print(
+        json.dumps(_measure(sentences, turns) if what == "speed" else _memory(what.removeprefix("memory-"), sentences))
+    )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 IGNORED = -100
+PEER = "NERC_BENCHMARK_PEER"
 
 
 def aligned(
@@ -61,3 +64,30 @@ def mean_entropies(predictions: np.ndarray, labels: np.ndarray) -> np.ndarray:
     entropy = -(np.exp(log_p) * log_p).sum(-1)
     counted = labels != IGNORED
     return (entropy * counted).sum(1) / np.maximum(counted.sum(1), 1)
+
+
+def peer_query(model: Any, rows: list[dict[str, Any]], pad_id: int, query_size: int) -> Callable[[], list[int]] | None:
+    """The entropy query of active-transformers 0.2.1 in batches of 64; None where it is not given (`run.py --peer`).
+
+    Its strategies want rows of one length, so they are padded to the longest, as its own data processing does. It
+    counts special tokens and later sub-words as words, so it is compared in speed alone.
+    """
+    if PEER not in os.environ:
+        return None
+    import scipy.integrate
+
+    sys.path.append(os.environ[PEER])
+    scipy.integrate.trapz = scipy.integrate.trapezoid  # it imports the name that scipy 1.14 has taken away
+    from active.core.strategies.uncertainty import PredictionEntropy
+
+    longest = max(len(row["input_ids"]) for row in rows)
+
+    def padded(row: dict[str, Any], key: str, value: int) -> np.ndarray:
+        return np.array(row[key] + [value] * (longest - len(row[key])))
+
+    pool = [
+        {"input_ids": padded(row, "input_ids", pad_id), "attention_mask": padded(row, "attention_mask", 0)}
+        for row in rows
+    ]
+    strategy = PredictionEntropy(model)
+    return lambda: list(strategy.query(pool=pool, query_size=query_size, batch_size=64))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -58,6 +59,8 @@ PUSHES = (
     "huggingface_hub.hf_api:HfApi.create_commit:after:0",
     "nerc_trainer.hub.outbox:Outbox.deliver:before:0",
     "nerc_trainer.hub.outbox:Outbox.deliver:after:0",
+    f"{JOURNAL}.confirm:before:0",
+    f"{JOURNAL}.confirm:after:0",
     f"{JOURNAL}.append:before:0",
 )
 
@@ -111,6 +114,10 @@ def test_a_push_killed_at_every_step_leaves_one_commit_a_branch(undisturbed: dic
             assert server.tree(repo, row["branch"]) == files
             assert len(server.commits(repo, row["branch"])) == 2  # that which made the repository, and the round's
             assert row["commit"] == server.commits(repo, row["branch"])[0].oid
+            assert row["published"] == "pushed"
+        lines = (tmp_path / "run" / "history.jsonl").read_text(encoding="utf-8").splitlines()
+        for line in lines:
+            assert {"score", "ask", "train", "save", "evaluate", "publish"} <= json.loads(line)["seconds"].keys()
 
 
 def test_ranks_whose_launcher_was_killed_end_themselves(tmp_path: Path) -> None:

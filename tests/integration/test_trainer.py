@@ -25,6 +25,7 @@ from nerc_trainer.errors import NercError
 from nerc_trainer.evaluation.metrics import entity_scores
 from nerc_trainer.recipe.sections import Recipe
 from nerc_trainer.training.callbacks import RoundCallback
+from nerc_trainer.training.precision import Precision
 from nerc_trainer.training.trainer import NercTrainer
 from nerc_trainer.training.training_set import TrainingSet
 
@@ -156,6 +157,59 @@ def test_uncertainty_stands_in_the_order_of_the_pool(
     np.testing.assert_allclose(
         make_trainer().uncertainty(PieceDataset(text, pool)), slow_uncertainty(tagger, text, pool), atol=1e-5
     )
+
+
+def dtypes_of(trainer: NercTrainer, work: Callable[[], Any]) -> set[torch.dtype]:
+    """What the linear layers of a tagger compute in while the work is done."""
+    seen: set[torch.dtype] = set()
+    hooks = [
+        module.register_forward_hook(lambda module, inputs, output: seen.add(output.dtype))
+        for module in trainer.model.modules()
+        if isinstance(module, torch.nn.Linear)
+    ]
+    work()
+    for hook in hooks:
+        hook.remove()
+    return seen
+
+
+@pytest.mark.parametrize("trained", [False, True])
+@pytest.mark.parametrize(
+    ("bf16", "score_in", "scored", "evaluated"),
+    [
+        (True, None, torch.bfloat16, torch.bfloat16),
+        (True, "float32", torch.float32, torch.bfloat16),
+        (False, "bfloat16", torch.bfloat16, torch.float32),
+        (False, None, torch.float32, torch.float32),
+    ],
+)
+def test_precision_is_what_was_asked_for_before_and_after_training(
+    make_trainer: MakeTrainer,
+    corpus: PieceDataset,
+    trained: bool,
+    bf16: bool,
+    score_in: Precision | None,
+    scored: torch.dtype,
+    evaluated: torch.dtype,
+) -> None:
+    trainer = make_trainer(corpus, bf16=bf16)
+    trainer.score_in = score_in
+    if trained:
+        trainer.train_round(1)
+        assert dtypes_of(trainer, lambda: trainer.train_round(1)) == {torch.bfloat16 if bf16 else torch.float32}
+    assert dtypes_of(trainer, lambda: trainer.uncertainty(corpus)) == {scored}
+    assert dtypes_of(trainer, lambda: trainer.evaluate(corpus)) == {evaluated}
+
+
+def test_entropy_of_scores_in_bfloat16_is_computed_in_float32(make_trainer: MakeTrainer, corpus: PieceDataset) -> None:
+    trainer = make_trainer()
+    exact = trainer.uncertainty(corpus)
+    with trainer.scoring_in("bfloat16"):
+        scores = trainer.uncertainty(corpus)
+    assert not np.array_equal(scores, exact)
+    np.testing.assert_allclose(scores, exact, atol=0.05)
+    # A number of bfloat16 has 8 significant bits; sums of entropies have more.
+    assert not np.array_equal(torch.tensor(scores * corpus.text.words()).bfloat16().double().numpy(), scores)
 
 
 def test_scoring_has_no_dropout_and_moves_no_random_state(make_trainer: MakeTrainer, corpus: PieceDataset) -> None:

@@ -19,6 +19,7 @@ from nerc_trainer.corpus.batches import (
     TrainingLoader,
     collate,
     length_batches,
+    share_batches,
     shuffled_batches,
 )
 from nerc_trainer.corpus.encode import PieceDataset, encode_words
@@ -42,6 +43,28 @@ def test_length_batches_hold_each_piece_once_within_the_budget(lengths: np.ndarr
         longest = lengths[following[0]]
         assert lengths[batch].max() <= longest
         assert (len(batch) + 1) * longest > budget, "the next piece would have fit"
+
+
+@settings(deadline=None, derandomize=True)
+@given(lengths=piece_lengths, budget=st.integers(1, 120), ranks=st.integers(1, 5))
+def test_ranks_share_all_batches_and_none_has_more_than_a_batch_above_another(
+    lengths: np.ndarray, budget: int, ranks: int
+) -> None:
+    batches = length_batches(lengths, budget)
+    shares = share_batches(batches, lengths, ranks)
+    shared = [batch.tolist() for share in shares for batch in share]
+    assert sorted(shared) == sorted(batch.tolist() for batch in batches)
+    loads = [sum(len(batch) * int(lengths[batch].max()) for batch in share) for share in shares]
+    assert max(loads) - min(loads) <= max([len(batch) * int(lengths[batch].max()) for batch in batches], default=0)
+
+
+@pytest.mark.parametrize(("sentences", "budget", "ranks"), [(1_500, 1_024, 2), (14_041, 1_024, 2), (100_000, 1_024, 8)])
+def test_ranks_read_nearly_the_same_number_of_sub_words(sentences: int, budget: int, ranks: int) -> None:
+    rng = np.random.default_rng(1)
+    lengths = np.clip(rng.lognormal(2.7, 0.7, sentences).astype(np.int64), 3, 200)
+    shares = share_batches(length_batches(lengths, budget), lengths, ranks)
+    read = np.array([lengths[np.concatenate(share)].sum() for share in shares])
+    assert read.max() / read.mean() < 1.02
 
 
 def test_length_batches_are_the_same_every_time() -> None:

@@ -1,0 +1,59 @@
+"""Keeps an encoded text in a folder, from where every rank maps it into memory and a later start finds it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nerc_trainer.corpus.encode import EncodedText
+from nerc_trainer.files import sync_folder
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+FORMAT = 1  # of the files; another number makes other keys, so that nobody reads what he does not know
+ARRAYS = ("input_ids", "piece_offsets", "word_positions", "piece_words", "piece_sentence")
+
+
+def text_key(fingerprint: str, tokenizer: PreTrainedTokenizerFast, max_length: int, long_sentences: str) -> str:
+    """32 hex digits that name an encoded text by all that decides it; ``fingerprint`` is that of its sentences."""
+    said = [str(FORMAT), fingerprint, tokenizer.backend_tokenizer.to_str(), str(max_length), long_sentences]
+    special = [tokenizer.unk_token_id, tokenizer.pad_token_id]
+    return hashlib.sha256("\n".join([*said, repr(special)]).encode()).hexdigest()[:32]
+
+
+def store_text(folder: Path, encode: Callable[[], EncodedText]) -> None:
+    """Write the text that ``encode`` makes to ``folder``, in one step, unless it is there. One process at a time."""
+    if folder.is_dir():
+        return
+    text = encode()
+    partial = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        for name in ARRAYS:
+            np.save(partial / f"{name}.npy", getattr(text, name))
+        np.save(partial / "counts.npy", np.array([text.sentences, text.pad_id]))
+        for path in partial.iterdir():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+        partial.rename(folder)
+    except OSError:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    sync_folder(folder.parent)
+
+
+def stored_text(folder: Path) -> EncodedText | None:
+    """The text in ``folder``, mapped into memory; None if there is none (on another machine, say)."""
+    if not folder.is_dir():
+        return None
+    arrays = {name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in ARRAYS}
+    sentences, pad_id = np.load(folder / "counts.npy").tolist()
+    return EncodedText(**arrays, sentences=sentences, pad_id=pad_id)

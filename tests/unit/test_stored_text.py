@@ -1,0 +1,62 @@
+"""Sub-words on disk: the same text, made once, named by all that decides it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from nerc_trainer.corpus.encode import EncodedText, encode_words
+from nerc_trainer.corpus.stored import ARRAYS, store_text, stored_text, text_key
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+
+@pytest.fixture
+def text(wordpiece: PreTrainedTokenizerFast) -> EncodedText:
+    return encode_words([["tree"], ["the", "house"] * 20, ["on", "a1"]], wordpiece, 16)
+
+
+def refuse() -> EncodedText:
+    raise AssertionError("encoded again")
+
+
+def test_what_is_stored_is_what_is_found_and_it_is_made_once(text: EncodedText, tmp_path: Path) -> None:
+    folder = tmp_path / "encoded" / "train"
+    assert stored_text(folder) is None
+    store_text(folder, lambda: text)
+    store_text(folder, refuse)
+    found = stored_text(folder)
+    assert found is not None
+    for name in ARRAYS:
+        np.testing.assert_array_equal(getattr(found, name), getattr(text, name))
+        assert getattr(found, name).dtype == getattr(text, name).dtype
+        assert isinstance(getattr(found, name).base, np.memmap)
+    assert (found.sentences, found.pad_id) == (text.sentences, text.pad_id)
+
+
+def test_a_half_written_text_is_made_again(text: EncodedText, tmp_path: Path) -> None:
+    left = tmp_path / "train.partial"
+    left.mkdir()
+    (left / "input_ids.npy").write_bytes(b"half")
+    assert stored_text(tmp_path / "train") is None
+    store_text(tmp_path / "train", lambda: text)
+    assert stored_text(tmp_path / "train") is not None
+    assert not left.exists()
+
+
+def test_a_text_is_named_by_all_that_decides_it(
+    wordpiece: PreTrainedTokenizerFast, byte_level: PreTrainedTokenizerFast
+) -> None:
+    keys = {
+        text_key("a" * 64, wordpiece, 16, "split"),
+        text_key("b" * 64, wordpiece, 16, "split"),
+        text_key("a" * 64, byte_level, 16, "split"),
+        text_key("a" * 64, wordpiece, 17, "split"),
+        text_key("a" * 64, wordpiece, 16, "refuse"),
+    }
+    assert len(keys) == 5
+    assert text_key("a" * 64, wordpiece, 16, "split") in keys
