@@ -14,12 +14,14 @@ What is estimated is the figure of this very test set, the one that `evaluate` w
 expert's labels. It is a fixed number, and the n are drawn from the N without replacement, so the variance has the
 finite-population factor 1 - n/N (0 when all are labelled), in both intervals. How other text would differ is not in it.
 
-Drawn sentences count with the inverse of their probability (Hájek's form, weights that add up to 1), within strata where
-there are any. Variances use the residuals only, none of the LLM's own claims:
+Drawn sentences count with the inverse of their probability (Hájek's form: weights that add up to 1), within strata
+where there are any. Variances come from the residuals r alone, never from what the LLM claims:
 
     V = sum_h n_h / (n_h - 1) sum_{i in h} (1 - p_i) (w_i r_i - centre_h)^2,
 
 which is the textbook formula for random and for stratified samples and Hájek's (1964) for unequal probabilities.
+Each figure has a lambda of its own, so the three need not fit together to the last digit.
+
 What makes 95 % hold at n = 100: residuals are divided by 1 - leverage (HC3), since lambda is fitted on the same
 sentences; t quantiles with Satterthwaite's degrees of freedom over strata; and intervals on the logit scale, where the
 estimates of ratios near 1, whose few mistakes make them skewed, are nearly normal.
@@ -33,8 +35,9 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from nerc_trainer.corpus.labels import Span
 from nerc_trainer.evaluation.choose_test import Sample
-from nerc_trainer.evaluation.intervals import Interval
+from nerc_trainer.evaluation.intervals import Interval, entity_counts
 
 Figure = Literal["f1", "precision", "recall"]
 
@@ -45,6 +48,8 @@ _RATIOS = {
     "recall": (np.array([1.0, 0.0, 0.0]), np.array([0.0, 0.0, 1.0])),
 }
 FIGURES: tuple[Figure, ...] = ("f1", "precision", "recall")
+Which = Literal["alone", "powered"]
+SIDES: tuple[Which, ...] = ("alone", "powered")
 
 
 class Judged(NamedTuple):
@@ -103,6 +108,20 @@ class Estimate:
         return Interval(side.value, float(low), float(high))
 
 
+def proxy_counts(said: Sequence[Sequence[Span]], labels: Sequence[Sequence[Span] | None]) -> np.ndarray:
+    """The counts of a tagger by the labels of an LLM, float64 [N, 3].
+
+    A sentence without labels (None) counts as one of which the LLM says, for each entity that the tagger predicts, what
+    it says on the average: any guess will do, since how far guesses are off is taken off.
+    """
+    has = np.array([one is not None for one in labels], dtype=bool)
+    counts = np.array([entity_counts(mine, one or ()) for mine, one in zip(said, labels, strict=True)], dtype=float)
+    known = counts[has].sum(0)
+    rates = known / known[1] if known[1] else np.zeros(3)
+    counts[~has] = counts[~has, 1:2] * rates
+    return counts
+
+
 def estimate(judged: Judged, sample: Sample, figure: Figure) -> Estimate:
     """Entity precision, recall or F1 of a tagger on all sentences."""
     return _estimate([(1.0, judged)], sample, figure)
@@ -113,7 +132,7 @@ def estimate_difference(first: Judged, second: Judged, sample: Sample, figure: F
     return _estimate([(1.0, first), (-1.0, second)], sample, figure)
 
 
-def labels_for_width(found: Estimate, which: Literal["alone", "powered"], width: float, level: float) -> int:
+def labels_for_width(found: Estimate, which: Which, width: float, level: float) -> int:
     """The least number of expert labels, chosen in the same way, that make the interval at most ``width`` wide.
 
     ``found`` is a pilot: its variance is carried over to other n. At most the population, with which nothing is left

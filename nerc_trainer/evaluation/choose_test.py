@@ -29,6 +29,11 @@ class Sample:
     def __len__(self) -> int:
         return len(self.positions)
 
+    @classmethod
+    def of_all(cls, population: int) -> Sample:
+        """All sentences, in their order."""
+        return cls(population, np.arange(population), np.ones(population), np.zeros(population, dtype=np.int64))
+
 
 def doubt(confidence: Sequence[np.ndarray]) -> np.ndarray:
     """How far the counts of a sentence are likely to be off: confidences [words] each -> float64 [N], above 0.

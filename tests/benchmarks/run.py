@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from sentences import CORPUS
 
-NAMES = ("scoring", "training", "rounds", "annotate", "start-up", "mixing")
+NAMES = ("scoring", "training", "rounds", "annotate", "start-up", "mixing", "cheap-test")
 
 
 def main() -> None:

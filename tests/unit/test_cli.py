@@ -22,6 +22,7 @@ VERBS = [
     ("active",),
     ("analyze",),
     ("annotate",),
+    ("cheap-test",),
     ("sweep",),
     ("recipes",),
     *(("recipes", verb) for verb in ("ls", "show", "cp", "validate", "schema")),
@@ -70,7 +71,10 @@ def test_help_ends_with_examples(verb: tuple[str, ...], capsys: pytest.CaptureFi
     assert any(" ".join(["nerc_trainer", *verb]) in line.replace("-", "_") for line in examples.splitlines())
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["active", "--help"], ["hub", "sync", "--help"], ["recipes", "ls"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["active", "--help"], ["cheap-test", "--help"], ["hub", "sync", "--help"], ["recipes", "ls"]],
+)
 def test_light_commands_import_nothing_heavy(arguments: list[str]) -> None:
     code = (
         "import sys\nfrom nerc_trainer.cli import main\n"
