@@ -22,9 +22,11 @@ where there are any. Variances come from the residuals r alone, never from what 
 which is the textbook formula for random and for stratified samples and Hájek's (1964) for unequal probabilities.
 Each figure has a lambda of its own, so the three need not fit together to the last digit.
 
-What makes 95 % hold at n = 100: residuals are divided by 1 - leverage (HC3), since lambda is fitted on the same
-sentences; t quantiles with Satterthwaite's degrees of freedom over strata; and intervals on the logit scale, where the
-estimates of ratios near 1, whose few mistakes make them skewed, are nearly normal.
+What makes 95 % hold at n = 100: linear forms and residuals are divided by 1 - leverage, as the jackknife would have it
+(a sentence's share of the denominator) and as HC3 has it (lambda is fitted on the same sentences); a lambda that is
+drawn towards 0 where it is not sure; t quantiles whose
+degrees of freedom go down where few sentences make up the variance; and intervals of shares on the logit scale, where
+ratios near 1, whose few mistakes make them skewed, are nearly normal.
 """
 
 from __future__ import annotations
@@ -47,6 +49,7 @@ _RATIOS = {
     "precision": (np.array([1.0, 0.0, 0.0]), np.array([0.0, 1.0, 0.0])),
     "recall": (np.array([1.0, 0.0, 0.0]), np.array([0.0, 0.0, 1.0])),
 }
+_MOST_LEVERAGE = 0.9
 FIGURES: tuple[Figure, ...] = ("f1", "precision", "recall")
 Which = Literal["alone", "powered"]
 SIDES: tuple[Which, ...] = ("alone", "powered")
@@ -67,6 +70,12 @@ class Side:
     value: float
     variance: float
     freedom: float
+
+    def reach(self, level: float) -> float:
+        """Half the width of the interval, on the scale of the value."""
+        from scipy.special import stdtrit
+
+        return float(stdtrit(self.freedom, (1 + level) / 2)) * float(np.sqrt(self.variance))
 
 
 @dataclass(frozen=True)
@@ -95,12 +104,9 @@ class Estimate:
 
     def interval(self, side: Side, level: float) -> Interval:
         """The bounds of ``alone`` or ``powered``."""
-        from scipy.special import stdtrit
-
-        tail = (1 - level) / 2
         if self.is_share and not 0 < side.value < 1 and self.labelled < self.population:
-            return _one_sided(side.value, self.seen, tail)
-        reach = float(stdtrit(side.freedom, 1 - tail)) * float(np.sqrt(side.variance))
+            return _one_sided(side.value, self.seen, (1 - level) / 2)
+        reach = side.reach(level)
         if not self.is_share or reach == 0:
             return Interval(side.value, side.value - reach, side.value + reach)
         logit = np.log(side.value / (1 - side.value))
@@ -159,50 +165,84 @@ def _one_sided(value: float, seen: int, tail: float) -> Interval:
     return Interval(value, bound, 1.0) if value >= 1 else Interval(value, 0.0, 1 - bound)
 
 
+def mean_counts(judged: Judged, sample: Sample, weight: float) -> np.ndarray:
+    """Mean counts of a sentence over the population, float64 [3]; ``weight`` is lambda."""
+    weights = _weights(sample)
+    gap = judged.proxy[sample.positions].T @ weights - judged.proxy.mean(0)
+    return np.asarray(judged.true.T @ weights - weight * gap)
+
+
 def _estimate(parts: Sequence[tuple[float, Judged]], sample: Sample, figure: Figure) -> Estimate:
-    weights = 1 / sample.probability
-    weights /= weights.sum()
-    drawn = [(sign, judged.true, judged.proxy[sample.positions]) for sign, judged in parts]
-    gaps = [proxy.T @ weights - judged.proxy.mean(0) for (_, _, proxy), (_, judged) in zip(drawn, parts, strict=True)]
-    means = [true.T @ weights for _, true, _ in drawn]
+    weights = _weights(sample)
+    signs = [sign for sign, _ in parts]
+    trues = [judged.true for _, judged in parts]
+    proxies = [judged.proxy[sample.positions] for _, judged in parts]
     top, bottom = _RATIOS[figure]
-    seen = min(int(np.count_nonzero(true @ bottom)) for _, true, _ in drawn)
+    seen = min(int(np.count_nonzero(true @ bottom)) for true in trues)
     facts = (len(sample), sample.population, seen, len(parts) == 1)
 
+    def means(weight: float) -> list[np.ndarray]:
+        return [mean_counts(judged, sample, weight) for _, judged in parts]
+
     def value(at: Sequence[np.ndarray]) -> float:
-        return float(sum(sign * _ratio(mean, figure) for (sign, _, _), mean in zip(drawn, at, strict=True)))
+        return float(sum(sign * _ratio(mean, figure) for sign, mean in zip(signs, at, strict=True)))
 
     def linear(at: Sequence[np.ndarray], counts: Sequence[np.ndarray]) -> np.ndarray:
         """Of each sampled sentence what it adds to the figure, centred for the design, [n]."""
-        forms = [
-            sign * (one @ top - _ratio(mean, figure) * (one @ bottom)) / (mean @ bottom)
-            for (sign, _, _), one, mean in zip(drawn, counts, at, strict=True)
-        ]
+        forms = []
+        for sign, one, mean in zip(signs, counts, at, strict=True):
+            share = weights * (one @ bottom) / (mean @ bottom)  # of the denominator
+            form = (one @ top - _ratio(mean, figure) * (one @ bottom)) / (mean @ bottom)
+            forms.append(sign * form / (1 - np.minimum(share, _MOST_LEVERAGE)))
         return _centred(np.sum(forms, axis=0), weights, sample)
 
-    trues, proxies = [true for _, true, _ in drawn], [proxy for _, _, proxy in drawn]
-    if any(mean @ bottom <= 0 for mean in means):
-        nothing = Side(value(means), 0.0, 1.0)
+    at, weight = means(0.0), 0.0
+    if any(mean @ bottom <= 0 for mean in at):
+        nothing = Side(value(at), 0.0, 1.0)
         return Estimate(nothing, nothing, 0.0, *facts)
     scale = _scale(sample)
-    residual = linear(means, trues)
-    alone = Side(value(means), *_variance(residual, scale, sample, fitted=0))
-    at, weight = means, 0.0
+    alone = Side(value(at), *_variance(linear(at, trues), scale, sample, fitted=0))
     for _ in range(2):  # the best weight depends a little on the figure, which depends on the weight
         true, proxy = linear(at, trues), linear(at, proxies)
-        spread = float(scale @ proxy**2)
-        weight = float(np.clip(scale @ (true * proxy) / spread, 0.0, 1.0)) if spread > 0 else 0.0
-        at = [mean - weight * gap for mean, gap in zip(means, gaps, strict=True)]
+        weight = _weight(true, proxy, scale)
+        at = means(weight)
         if weight == 0.0 or any(mean @ bottom <= 0 for mean in at):
             return Estimate(alone, alone, 0.0, *facts)
     true, proxy = linear(at, trues), linear(at, proxies)
-    leverage = scale * proxy**2 / (scale @ proxy**2)
-    residual = (true - weight * proxy) / (1 - np.minimum(leverage, 0.5))
-    powered = Side(value(at), *_variance(residual, scale, sample, fitted=1))
-    is_usable = len(parts) > 1 or 0 < powered.value < 1
-    if not is_usable or powered.variance >= alone.variance:
+    residual = (true - weight * proxy) / _left(proxy, scale)
+    variance, freedom = _variance(residual, scale, sample, fitted=1)
+    # Agreement on n sentences does not show that fewer than 3 in n would disagree (rule of three).
+    least = alone.variance * 3 / len(sample)
+    powered = Side(value(at), variance, freedom) if variance > least else Side(value(at), least, alone.freedom)
+    is_share = len(parts) == 1
+    if (is_share and not 0 < powered.value < 1) or powered.reach(0.95) >= alone.reach(0.95):
         return Estimate(alone, alone, 0.0, *facts)
     return Estimate(alone, powered, weight, *facts)
+
+
+def _weight(true: np.ndarray, proxy: np.ndarray, scale: np.ndarray) -> float:
+    """The lambda that makes the variance of true - lambda proxy smallest, in [0, 1].
+
+    It is drawn towards 0 by twice its own squared error over its square, so that chance agreement with useless labels
+    counts for nothing and real agreement for nearly all (positive-part James-Stein).
+    """
+    spread = float(scale @ proxy**2)
+    best = float(scale @ (true * proxy)) / spread if spread > 0 else 0.0
+    if best <= 0:
+        return 0.0
+    noise = float(((scale * proxy * (true - best * proxy) / _left(proxy, scale)) ** 2).sum()) / spread**2
+    return min(best * max(0.0, 1 - 2 * noise / best**2), 1.0)
+
+
+def _left(proxy: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """1 - leverage of each sentence on lambda, [n]."""
+    return 1 - np.minimum(scale * proxy**2 / (scale @ proxy**2), _MOST_LEVERAGE)
+
+
+def _weights(sample: Sample) -> np.ndarray:
+    """Inverse probabilities that add up to 1, [n]."""
+    inverse = 1 / sample.probability
+    return np.asarray(inverse / inverse.sum())
 
 
 def _ratio(mean: np.ndarray, figure: Figure) -> float:
@@ -226,10 +266,16 @@ def _centred(form: np.ndarray, weights: np.ndarray, sample: Sample) -> np.ndarra
 
 
 def _variance(residual: np.ndarray, scale: np.ndarray, sample: Sample, fitted: int) -> tuple[float, float]:
-    """The variance of an estimate with these residuals, and its degrees of freedom (Satterthwaite 1946)."""
-    by_stratum = np.bincount(sample.stratum, scale * residual**2)
+    """The variance of an estimate with these residuals, and its degrees of freedom.
+
+    Those of a stratum are 2 (n_h - 1) / (kurtosis - 1), which is n_h - 1 for normal residuals and less where a few
+    sentences make up the variance; Satterthwaite (1946) adds strata up.
+    """
+    squares = scale * residual**2
+    sizes, by_stratum = np.bincount(sample.stratum), np.bincount(sample.stratum, squares)
     variance = float(by_stratum.sum())
     if variance <= 0:
         return 0.0, 1.0
-    freedom = np.maximum(np.bincount(sample.stratum) - 1, 1)
+    kurtosis = sizes * np.bincount(sample.stratum, squares**2) / np.where(by_stratum > 0, by_stratum, 1.0) ** 2
+    freedom = np.maximum(sizes - 1, 1) / np.maximum((kurtosis - 1) / 2, 1.0)
     return variance, max(variance**2 / float((by_stratum**2 / freedom).sum()) - fitted, 1.0)
