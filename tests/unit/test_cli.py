@@ -68,7 +68,9 @@ def test_help_ends_with_examples(verb: tuple[str, ...], capsys: pytest.CaptureFi
     assert run(*verb, "--help") == 0
     options, _, examples = capsys.readouterr().out.partition("Examples:\n")
     assert options.startswith("Usage: nerc-trainer")
-    assert any(" ".join(["nerc_trainer", *verb]) in line.replace("-", "_") for line in examples.splitlines())
+    assert any(
+        " ".join(["nerc_trainer", *verb]).replace("-", "_") in line.replace("-", "_") for line in examples.splitlines()
+    )
 
 
 @pytest.mark.parametrize(
