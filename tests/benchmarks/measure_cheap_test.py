@@ -142,9 +142,10 @@ def llm_spans(path: Path, ids: Sequence[str], tokens: Sequence[list[str]]) -> li
 
 
 def describe(row: dict[str, float]) -> str:
+    ratio = row["width"] / row["width_alone"] if row["width_alone"] else 1.0
     return (
         f"covered {row['covered']:.3f} (alone {row['covered_alone']:.3f}), width {row['width']:.4f} "
-        f"(alone {row['width_alone']:.4f}), ratio {row['width'] / row['width_alone']:.3f}, "
+        f"(alone {row['width_alone']:.4f}), ratio {ratio:.3f}, "
         f"as good as {row['as_good_as']:.0f}"
     )
 
