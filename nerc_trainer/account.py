@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from nerc_trainer.annotation.spending import LedgerSums
     from nerc_trainer.recipe.costs import CostsSection, WhatIfSection
 
-# What a round's machine waits for a person in is not the machine's work.
-_NOT_MACHINE = {"ask"}
+# The machine does not work while it waits for a person, and a round is published beside the work of the next one;
+# what that holds up is publish_wait.
+_NOT_MACHINE = {"ask", "publish"}
 NOTHING = Decimal(0)
 
 

@@ -14,7 +14,7 @@ import click
 from nerc_trainer import __version__
 from nerc_trainer.commands.hub import hub
 from nerc_trainer.commands.labelling import analyze, annotate, sweep
-from nerc_trainer.commands.prediction import evaluate, predict
+from nerc_trainer.commands.prediction import cheap_test, evaluate, predict
 from nerc_trainer.commands.recipes import recipes
 from nerc_trainer.commands.report import report
 from nerc_trainer.commands.shared import examples
@@ -90,5 +90,9 @@ def cli() -> None:
     """Train a named-entity tagger from LLM labels and a little expert time, round by round."""
 
 
-for _verb in (recipes, analyze, sweep, annotate, train, compare, threshold, active, evaluate, predict, hub, report):
+_VERBS = (
+    *(recipes, analyze, sweep, annotate, train, compare, threshold, active),
+    *(evaluate, predict, cheap_test, hub, report),
+)
+for _verb in _VERBS:
     cli.add_command(_verb)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from nerc_trainer.commands.shared import examples
+from nerc_trainer.commands.shared import examples, takes_recipe
 from nerc_trainer.errors import NercError
 
 _encoder = click.option("--encoder", help="Encoder of a model that is adapters alone, if not the one that it names.")
@@ -102,3 +102,26 @@ def evaluate(
     from nerc_trainer.prediction.evaluate import evaluate as measure
 
     measure(model, data, name, output, encoder, trust_remote_code)
+
+
+@click.command(
+    short_help="Measure a tagger with few labelled test sentences.",
+    epilog=examples(
+        "nerc-trainer cheap-test my.yaml cheap_test.model=runs/my/models/init-12 cheap_test.labels=labels.jsonl",
+        "nerc-trainer cheap-test my.yaml cheap_test.answers=answers.jsonl   # a file for a real expert to fill in",
+        "nerc-trainer cheap-test my.yaml cheap_test.width=0.04 --plan",
+    ),
+)
+@takes_recipe
+@click.option("--plan", is_flag=True, help="Say how many expert labels the wanted width of the interval needs.")
+def cheap_test(recipe: str, overrides: tuple[str, ...], plan: bool) -> None:
+    """Measure the tagger of RECIPE, or compare two, on a test set of which the expert labels a part, and an LLM all.
+
+    Precision, recall and F1 with intervals by prediction-powered inference, beside those of the expert's labels alone.
+    """
+    from nerc_trainer.recipe.load import load_recipe
+
+    loaded = load_recipe(recipe, overrides)
+    from nerc_trainer.prediction.cheap_test import cheap_test as measure
+
+    measure(loaded, plan)

@@ -1,4 +1,4 @@
-"""Read the labels that an LLM gave to train sentences, and find the sentence of each."""
+"""Read the labels that an LLM gave to the sentences of a split, and find the sentence of each."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ _DEFAULT_STATUS = "ok"
 
 @dataclass(frozen=True)
 class LlmLabels:
-    """The LLM's labels for each train sentence, in their order; an empty list where it gave none.
+    """The LLM's labels for each sentence, in their order; an empty list where it gave none.
 
     ``confidence`` is in [0, 1], None where the row does not give it. ``repaired`` counts the tags that were no
     well-formed BIO.
@@ -43,8 +43,10 @@ class _Row:
     confidence: float | None
 
 
-def read_llm_labels(path: Path, ids: Sequence[str], tokens: Sequence[list[str]], labels: LabelSet) -> LlmLabels:
-    """Read a JSONL file of labels for the sentences with these ids and tokens.
+def read_llm_labels(
+    path: Path, ids: Sequence[str], tokens: Sequence[list[str]], labels: LabelSet, split: str = "train"
+) -> LlmLabels:
+    """Read a JSONL file of labels for the sentences of ``split``, which have these ids and tokens.
 
     A row is ``{"id" and/or "tokens", "llm_tags": […] or "llm_spans": [{"start", "end", "type"}, …], "llm_status",
     "llm_confidence"}``, with spans in words. It is matched by its id, else by its tokens: the k-th row for the same
@@ -65,7 +67,7 @@ def read_llm_labels(path: Path, ids: Sequence[str], tokens: Sequence[list[str]],
             row_id = read_id(fields)
             words = tuple(read_tokens(fields)) if "tokens" in fields else None
             if row_id:
-                index = _find_by_id(row_id, words, position_of_id, tokens)
+                index = _find_by_id(row_id, words, position_of_id, tokens, split)
                 if index in row_at:
                     raise NercError(f"id {row_id!r} stands in {row_at[index].place} already; keep one of the two rows")
                 row_at[index] = _read_row(fields, len(tokens[index]), labels, place)
@@ -73,8 +75,8 @@ def read_llm_labels(path: Path, ids: Sequence[str], tokens: Sequence[list[str]],
                 positions, rows = positions_of_tokens.get(words, []), rows_of_tokens[words]
                 if len(rows) >= len(positions):
                     raise NercError(
-                        f"train has {len(positions)} sentences with the tokens {_shorten(words)}, so there is none for "
-                        "this row; take it out, or label the corpus that data.train names"
+                        f"{split} has {len(positions)} sentences with the tokens {_shorten(words)}, so there is none "
+                        f"for this row; take it out, or label the corpus that data.{split} names"
                     )
                 rows.append(_read_row(fields, len(words), labels, place))
             else:
@@ -88,15 +90,19 @@ def read_llm_labels(path: Path, ids: Sequence[str], tokens: Sequence[list[str]],
 
 
 def _find_by_id(
-    row_id: str, words: Sequence[str] | None, position_of_id: dict[str, int], tokens: Sequence[list[str]]
+    row_id: str,
+    words: Sequence[str] | None,
+    position_of_id: dict[str, int],
+    tokens: Sequence[list[str]],
+    split: str,
 ) -> int:
     if row_id not in position_of_id:
-        raise NercError(f"no train sentence has the id {row_id!r}; label the corpus that data.train names")
+        raise NercError(f"no {split} sentence has the id {row_id!r}; label the corpus that data.{split} names")
     index = position_of_id[row_id]
     if words is not None and list(words) != tokens[index]:
         raise NercError(
             f"the tokens {_shorten(words)} are not those of sentence {row_id!r}, {_shorten(tokens[index])}; "
-            "label the corpus that data.train names"
+            f"label the corpus that data.{split} names"
         )
     return index
 

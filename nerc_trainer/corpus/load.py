@@ -116,26 +116,33 @@ def load_corpus(data: "DataSection", annotation_labels: Path | None = None) -> C
 
 
 def load_split(data: "DataSection", name: str) -> tuple[Sentences, list[str]]:
-    """One split by itself with its tags as BIO, and notes about it."""
+    """One split by itself with its tags as BIO and the ids that it has in a corpus, and notes about it."""
     sentences = _read_split(data, name)
-    return sentences, _normalize_tags(name, sentences, data)
+    notes = _normalize_tags(name, sentences, data)
+    return sentences, notes + give_ids(name, sentences)
+
+
+def give_ids(split: str, sentences: Sentences) -> list[str]:
+    """Make ids where the source has none that are complete and unique, in place; return notes about it."""
+    return _assign_ids(split, sentences, [_digest(tokens) for tokens in sentences.tokens])
 
 
 def _read_split(data: "DataSection", name: str) -> Sentences:
     if data.dataset is not None:
         return read_dataset(data.dataset, data.config, data.revision, name)
     path = Path(name)
-    return read_jsonl(path) if _is_jsonl(path, data.format) else read_conll(path, data.columns, data.separator)
+    return read_jsonl(path) if is_jsonl(path, data.format) else read_conll(path, data.columns, data.separator)
 
 
 def _check_columns_are_used(data: "DataSection", names: Iterable[str]) -> None:
     """Refuse what is said of CoNLL files where every file turns out to be JSONL."""
     for key in ("columns", "separator"):
-        if getattr(data, key) is not None and all(_is_jsonl(Path(name), data.format) for name in names):
+        if getattr(data, key) is not None and all(is_jsonl(Path(name), data.format) for name in names):
             raise NercError(f"data.{key}: only CoNLL files have columns, and all files are JSONL; remove this key")
 
 
-def _is_jsonl(path: Path, given_format: str) -> bool:
+def is_jsonl(path: Path, given_format: str) -> bool:
+    """Whether a file of data.format ``given_format`` holds JSON Lines rather than CoNLL columns."""
     return given_format == "jsonl" or (given_format == "auto" and _looks_like_jsonl(path))
 
 

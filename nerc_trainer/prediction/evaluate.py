@@ -6,19 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from nerc_trainer.corpus.labels import tags_to_spans
 from nerc_trainer.corpus.load import load_split
 from nerc_trainer.evaluation.intervals import entity_counts, f1_interval
 from nerc_trainer.evaluation.metrics import entity_scores
 from nerc_trainer.files import write_json
-from nerc_trainer.prediction.tagger import load_tagger
+from nerc_trainer.prediction.tagger import load_tagger, tag_all
 
 if TYPE_CHECKING:
     from nerc_trainer.recipe.sections import DataSection
 
-_AT_A_TIME = 1_024
 _SEED = 0  # of the bootstrap: the same tagger on the same text has the same interval
 
 
@@ -39,12 +37,7 @@ def evaluate(
     true_types = {tag[2:] for tags in sentences.ner_tags for tag in tags if tag != "O"}
     if unknown := sorted(true_types - set(tagger.types)):
         notes.append(f"the tagger does not know {', '.join(unknown)}; it knows {', '.join(tagger.types)}")
-    predicted: list[list[str]] = []
-    with tqdm(total=len(sentences.tokens), unit="sentence", delay=2, leave=False) as bar:
-        for begin in range(0, len(sentences.tokens), _AT_A_TIME):
-            chunk = sentences.tokens[begin : begin + _AT_A_TIME]
-            predicted += [tagged.tags for tagged in tagger.tag(chunk, repair=False)]
-            bar.update(len(chunk))
+    predicted = [tagged.tags for tagged in tag_all(tagger, sentences.tokens)]
     counts = np.array(
         [
             entity_counts(tags_to_spans(said, "bio"), tags_to_spans(true, "bio"))

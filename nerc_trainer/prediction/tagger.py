@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from tqdm.auto import tqdm
 
 from nerc_trainer.corpus.batches import collate, length_batches
 from nerc_trainer.corpus.encode import PieceDataset, encode_words
@@ -32,6 +33,8 @@ class Tagged:
         """The entities in words, each as sure as its least sure word."""
         return [(span, float(self.confidence[span.start : span.end].min())) for span in tags_to_spans(self.tags, "bio")]
 
+
+_AT_A_TIME = 1_024
 
 NOTHING = Tagged([], [], np.zeros(0, dtype=np.float32))  # what there is in a sentence of no words
 
@@ -90,3 +93,14 @@ def load_tagger(where: str, encoder: str | None = None, trust_remote_code: bool 
     """The tagger of a folder, of ``owner/name`` or of ``owner/name@revision`` on the Hub; see `load_model`."""
     quiet_transformers()
     return Tagger(*load_model(where, encoder, trust_remote_code))
+
+
+def tag_all(tagger: Tagger, sentences: Sequence[Sequence[str]]) -> list[Tagged]:
+    """Tag a whole corpus to be counted: tags as the tagger says them, with a bar where it takes a while."""
+    tagged: list[Tagged] = []
+    with tqdm(total=len(sentences), unit="sentence", delay=2, leave=False) as bar:
+        for begin in range(0, len(sentences), _AT_A_TIME):
+            chunk = sentences[begin : begin + _AT_A_TIME]
+            tagged += tagger.tag(chunk, repair=False)
+            bar.update(len(chunk))
+    return tagged

@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from nerc_trainer.recipe.active import ActiveSection
 from nerc_trainer.recipe.annotation import AnnotationSection, SweepSection
+from nerc_trainer.recipe.cheap_test import CheapTestSection
 from nerc_trainer.recipe.costs import CostsSection
 from nerc_trainer.recipe.experiments import (
     CompareSection,
@@ -247,6 +248,9 @@ class Recipe(Section):
     mixing: MixingSection = Field(default_factory=MixingSection, description="LLM and expert labels in one tagger.")
     compare: CompareSection = Field(default_factory=CompareSection, description="Truth against LLM labels.")
     threshold: ThresholdSection = Field(default_factory=ThresholdSection, description="How many expert labels pay.")
+    cheap_test: CheapTestSection = Field(
+        default_factory=CheapTestSection, description="A tagger measured with few expert labels."
+    )
     hub: HubSection = Field(default_factory=HubSection, description="Where each round is published.")
     costs: CostsSection = Field(default_factory=CostsSection, description="What labels and machines cost.")
     report: ReportSection = Field(default_factory=ReportSection, description="The page about a run.")

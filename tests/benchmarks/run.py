@@ -26,7 +26,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 from sentences import CORPUS
 from stock import PEER
 
-NAMES = ("scoring", "training", "rounds", "pool", "gpu", "annotate", "start-up", "entropy", "mixing")
+NAMES = (
+    *("scoring", "training", "rounds", "pool", "gpu", "annotate", "start-up"),
+    *("entropy", "mixing", "cheap-test"),
+)
 
 
 def main() -> None:
