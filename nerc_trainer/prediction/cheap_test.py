@@ -13,7 +13,7 @@ from nerc_trainer.corpus.labels import LabelSet, Span, tags_to_spans
 from nerc_trainer.corpus.llm_labels import read_llm_labels
 from nerc_trainer.corpus.load import give_ids, is_jsonl, load_split
 from nerc_trainer.corpus.source import Sentences
-from nerc_trainer.costs import expert_dollars
+from nerc_trainer.costs import ExpertWork, expert_dollars, expert_seconds
 from nerc_trainer.errors import NercError
 from nerc_trainer.evaluation.cheap_test import (
     FIGURES,
@@ -101,7 +101,7 @@ def cheap_test(recipe: Recipe, only_plan: bool) -> None:
         "proxy_sentences": sum(one is not None for one in proxy),
         "labelled": len(sample),
         "labelled_words": words,
-        "expert_dollars": expert_dollars(words, recipe.costs),
+        "expert_dollars": expert_dollars(ExpertWork(len(sample), words), recipe.costs),
         "choice": section.choice,
         "level": section.level,
         "figures": {figure: _row(one, section.level) for figure, one in found.items()},
@@ -169,10 +169,11 @@ def _expert_labels(recipe: Recipe, sentences: Sentences, labels: LabelSet, sampl
     answers = read_answers(path, tokens, labels)
     if left := ask_for(path, answers, tokens, chosen):
         words = sum(len(tokens[name]) for name in chosen if name not in answers.tags)
+        dollars = expert_dollars(ExpertWork(left, words), recipe.costs)
         print(
-            f"{left:,} of {len(chosen):,} chosen sentences wait for the expert ({words:,} words, about "
-            f"{expert_dollars(words, recipe.costs):,.2f} dollars): where ner_tags is null in {path}, put a list with a "
-            f"tag for each token (O, B-TYPE, I-TYPE; types {', '.join(labels.types)}), and run the same command again"
+            f"{left:,} of {len(chosen):,} chosen sentences wait for the expert ({words:,} words, about {dollars:,.2f} "
+            f"dollars): where ner_tags is null in {path}, put a list with a tag for each token (O, B-TYPE, I-TYPE; "
+            f"types {', '.join(labels.types)}), and run the same command again"
         )
         return None
     return [tags_to_spans(answers.tags[name], "bio") for name in chosen]
@@ -212,8 +213,8 @@ def _plan(recipe: Recipe, found: Mapping[str, Estimate], words: float) -> list[d
     section, rows = recipe.cheap_test, []
     for name, one in found.items():
         needed: dict[str, int] = {side: labels_for_width(one, side, section.width, section.level) for side in SIDES}
-        hours = words * needed["powered"] * recipe.costs.expert_seconds_per_word / 3600
-        dollars = expert_dollars(round(words * needed["powered"]), recipe.costs)
+        work = ExpertWork(needed["powered"], round(words * needed["powered"]))
+        hours, dollars = expert_seconds(work, recipe.costs) / 3600, expert_dollars(work, recipe.costs)
         now = one.interval(one.powered, section.level)
         rows.append({"figure": name, "now": now.high - now.low, **needed, "hours": hours, "dollars": dollars})
     return rows

@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from nerc_trainer.report.collect import Row, RunData
+from nerc_trainer.report.parts import Part, Table, score
 
-from nerc_trainer.report.collect import RunData
-from nerc_trainer.report.parts import MISSING, Part, Table, score
+_FIGURES = {"f1": "F1", "precision": "precision", "recall": "recall"}
 
 
 def cheap_part(run: RunData) -> Part | None:
-    """Metrics with their intervals from few test labels; None without `cheap-test`."""
+    """Figures with their intervals from few test labels, with the LLM's labels and without; None without them."""
     found = run.cheap_test
-    rows = found.get("rows", []) if isinstance(found, Mapping) else found or []
-    rows = [row for row in rows if isinstance(row, Mapping) and {"metric", "estimate"} <= set(row)]
-    if not rows:
+    if not found:
         return None
-    cells = [[str(row["metric"]), score(row["estimate"]), _interval(row.get("interval"))] for row in rows]
-    return Part(
-        "cheap-test",
-        "How good it is with few test labels",
-        tables=[Table("Estimates", ["metric", "estimate", "95 %"], cells)],
+    level = f"{found['level']:.0%}"
+    text = (
+        f"The expert labelled {found['labelled']:,} of {found['sentences']:,} sentences of {found['split']} "
+        f"({found['expert_dollars']:,.2f} dollars); the LLM, or another tagger, all of them."
     )
+    tables = [_table("Estimates", found["figures"], level, found["truth"])]
+    if found["differences"]:
+        tables.append(_table("Differences from the other tagger", found["differences"], level, None))
+    return Part("cheap-test", "How good it is with few test labels", [text], tables=tables)
 
 
-def _interval(interval: Any) -> str:
-    if isinstance(interval, Mapping):
-        interval = [interval.get("low"), interval.get("high")]
-    if not interval or any(end is None for end in interval):
-        return MISSING
-    return f"{interval[0]:.3f} to {interval[1]:.3f}"
+def _table(title: str, figures: Row, level: str, truth: Row | None) -> Table:
+    rows = [
+        [
+            _FIGURES.get(name, name),
+            *(cell for side in ("alone", "with_proxy") for cell in (score(one[side]["value"]), _interval(one[side]))),
+            f"{one['as_good_as']:,.0f}",
+            *([score(truth[name])] if truth else []),
+        ]
+        for name, one in figures.items()
+    ]
+    known = ["if all were labelled"] if truth else []
+    header = ["figure", "expert alone", level, "with the LLM", level, "as good as labels", *known]
+    return Table(title, header, rows)
+
+
+def _interval(one: Row) -> str:
+    return f"{one['low']:.3f} to {one['high']:.3f}"

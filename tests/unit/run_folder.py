@@ -153,7 +153,16 @@ def write_stages(folder: Path) -> None:
     for name in ("ner_tags", "entity_types", "sentence_lengths"):
         write_text(folder / "analysis" / f"{name}.svg", CHARTS)
         (folder / "analysis" / f"{name}.png").write_bytes(b"png")
-    write_json(folder / "cheap-test" / "cheap_test.json", [{"metric": "f1", "estimate": 0.8, "interval": [0.7, 0.9]}])
+    side = {"value": 0.8, "low": 0.7, "high": 0.9}
+    figures = {
+        name: {"alone": side, "with_proxy": side, "weight": 0.5, "as_good_as": 31.4}
+        for name in ("f1", "precision", "recall")
+    }
+    said = {"sentences": 200, "labelled": 20, "split": "test", "level": 0.95, "expert_dollars": 1.5}
+    truth = {"f1": 0.81, "precision": 0.79, "recall": 0.83}
+    write_json(
+        folder / "cheap-test" / "cheap_test.json", {**said, "figures": figures, "differences": {}, "truth": truth}
+    )
     write_json(
         folder / "state.json",
         {
