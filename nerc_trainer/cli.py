@@ -13,6 +13,7 @@ import click
 
 from nerc_trainer import __version__
 from nerc_trainer.commands.hub import hub
+from nerc_trainer.commands.label import label
 from nerc_trainer.commands.labelling import analyze, annotate, sweep
 from nerc_trainer.commands.prediction import evaluate, predict
 from nerc_trainer.commands.recipes import recipes
@@ -89,5 +90,5 @@ def cli() -> None:
     """Train a named-entity tagger from LLM labels and a little expert time, round by round."""
 
 
-for _verb in (recipes, analyze, sweep, annotate, train, compare, threshold, active, evaluate, predict, hub):
+for _verb in (recipes, analyze, sweep, annotate, train, compare, threshold, active, label, evaluate, predict, hub):
     cli.add_command(_verb)

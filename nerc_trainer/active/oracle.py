@@ -4,26 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from nerc_trainer.active.journal import RunJournal
 
 
 @dataclass(frozen=True)
 class ExpertLabel:
-    """The expert's BIO tags for one sentence of the pool."""
+    """The expert's BIO tags for one sentence of the pool; ``seconds`` is the time they took, None where unknown."""
 
     id: str
     ner_tags: list[str]
     annotator: str
+    seconds: float | None = None
 
     def as_row(self) -> dict[str, Any]:
         """The line that is kept in the round's labels.jsonl."""
-        return asdict(self)
+        row = asdict(self)
+        if self.seconds is None:
+            del row["seconds"]
+        return row
 
 
 class Oracle(Protocol):
-    """Answers for sentences that are given by their ids; every id is answered, in the order asked."""
+    """Answers for sentences that are given by their ids, in the order asked; None while the answers are not in."""
 
-    def label(self, ids: Sequence[str]) -> list[ExpertLabel]: ...
+    def label(self, ids: Sequence[str]) -> list[ExpertLabel] | None: ...
 
 
 class TruthOracle:
@@ -34,3 +41,18 @@ class TruthOracle:
 
     def label(self, ids: Sequence[str]) -> list[ExpertLabel]:
         return [ExpertLabel(id=name, ner_tags=self._tags[name], annotator="truth") for name in ids]
+
+
+class FilesOracle:
+    """People: their answers come in as files while the run rests; see `nerc_trainer.active.labelling`.
+
+    A batch may be closed before all of it is answered; then the answers that there are will do.
+    """
+
+    def __init__(self, journal: RunJournal) -> None:
+        self._journal = journal
+
+    def label(self, ids: Sequence[str]) -> list[ExpertLabel] | None:
+        answers = self._journal.answers(self._journal.newest_selection())
+        found = [answers.by_id[name] for name in ids if name in answers.by_id]
+        return found if answers.closed or len(found) == len(ids) else None

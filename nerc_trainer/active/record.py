@@ -32,7 +32,8 @@ def round_record(
     """A round's line in history.jsonl: who was asked, what is known now, how good the tagger is.
 
     F1, precision, recall, accuracy (between 0 and 1) and loss (nats a word) are those on dev; test is only reported.
-    ``tokens`` and ``entities`` count what the expert has labelled so far, ``dollars`` what that cost.
+    ``tokens`` and ``entities`` count what the expert has labelled so far, ``dollars`` what that cost. Where people have
+    told their time, ``expert_seconds`` is its sum so far and ``timed_words`` the words that it was spent on.
     """
     ids = list(selection["ids"])
     added = sum(len(row["ids"]) for row in earlier if row["round"] > 0) + (len(ids) if number > 0 else 0)
@@ -55,6 +56,8 @@ def round_record(
         "tokens": counts["expert_words"],
         "entities": counts["expert_entities"],
         "dollars": round(expert_dollars(counts["expert_words"], recipe.costs), 6),
+        "expert_seconds": counts["expert_seconds"],
+        "timed_words": counts["timed_words"],
         "training_set": fingerprint,
         "seconds": {phase: round(value, 3) for phase, value in seconds.items()},
     }

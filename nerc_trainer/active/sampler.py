@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,6 +36,7 @@ class EntropySamplerCallback(RoundCallback):
         self.oracle = oracle
         self.journal = journal
         self.selection: dict[str, Any] = {}
+        self.waits = False  # for people, whose answers are not in
         self.seconds: dict[str, float] = {}
         self._active, self._costs, self._seed = recipe.active, recipe.costs, recipe.run.seed
 
@@ -53,9 +55,13 @@ class EntropySamplerCallback(RoundCallback):
             selection = self._select(trainer, round_number)
             on_main(lambda: self.journal.write_selection(round_number, selection))
         selected = time.perf_counter()
-        self.training_set.add_expert(on_main(lambda: self._ask(round_number, selection["ids"])))
+        labels = on_main(lambda: self._ask(round_number, selection["ids"]))
+        self.waits, self.selection = labels is None, selection
+        if labels is None:
+            return
+        self.training_set.add_expert(labels)
         trainer.train_dataset = self.training_set.labelled()
-        self.selection = selection
+        self.selection = answered(selection, labels)
         self.seconds = {"score": selected - started, "ask": time.perf_counter() - selected}
 
     def can_ask(self) -> bool:
@@ -88,12 +94,18 @@ class EntropySamplerCallback(RoundCallback):
         counts = self.training_set.counts()
         return budget_left(self._active.budget, counts["expert_sentences"], counts["expert_words"], self._costs)
 
-    def _ask(self, round_number: int, ids: list[str]) -> list[ExpertLabel]:
+    def _ask(self, round_number: int, ids: list[str]) -> list[ExpertLabel] | None:
         labels = self.journal.labels(round_number)
-        if labels is None:
-            labels = self.oracle.label(ids)
+        if labels is None and (labels := self.oracle.label(ids)) is not None:
             self.journal.write_labels(round_number, labels)
         return labels
+
+
+def answered(selection: dict[str, Any], labels: Sequence[ExpertLabel]) -> dict[str, Any]:
+    """The selection without the sentences that were left unanswered; they stay in the pool."""
+    known = {label.id for label in labels}
+    kept = [index for index, name in enumerate(selection["ids"]) if name in known]
+    return selection | {name: [selection[name][index] for index in kept] for name in ("ids", "priorities")}
 
 
 def affordable(words: np.ndarray, count: int, sentences_left: float, words_left: float) -> np.ndarray:

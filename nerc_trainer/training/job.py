@@ -58,10 +58,13 @@ def join_ranks(recipe: Recipe) -> TrainingArguments:
     return arguments
 
 
-def read_corpus(recipe: Recipe) -> Corpus:
-    """The recipe's corpus with the LLM's labels for it; rank 0 reads it first, and the others find its caches."""
+def read_corpus(recipe: Recipe, unlabelled_train: bool = False) -> Corpus:
+    """The recipe's corpus with the LLM's labels for it; rank 0 reads it first, and the others find its caches.
+
+    With ``unlabelled_train`` the sentences of train may lack true labels.
+    """
     on_main(lambda: annotate_where_known(recipe))
-    return main_first(lambda: load_corpus(recipe.data, labels_to_train_on(recipe)))
+    return main_first(lambda: load_corpus(recipe.data, labels_to_train_on(recipe), unlabelled_train))
 
 
 def leave_ranks() -> None:

@@ -52,6 +52,7 @@ class TrainingSet:
         self._first_word = np.concatenate([[0], np.cumsum(self.words)])
         self._tag_ids = np.full(self._first_word[-1], IGNORED, dtype=np.int64)
         self._entities = np.zeros(len(self.ids), dtype=np.int64)
+        self._seconds = np.full(len(self.ids), np.nan)
         for index, tags in enumerate(llm_tags or []):
             if tags:
                 self._set(index, tags, LLM)
@@ -65,6 +66,7 @@ class TrainingSet:
             if self.source[index] == EXPERT:
                 raise NercError(f"expert label for {answer.id}: this sentence has an expert's label already")
             self._asked[index] = True
+            self._seconds[index] = np.nan if answer.seconds is None else answer.seconds
             first = int(self._first_equal[index])
             for equal in [first, *self._equals.get(first, ())]:
                 self._set(equal, answer.ner_tags, EXPERT)
@@ -104,12 +106,17 @@ class TrainingSet:
         return np.arange(lengths.sum()) + np.repeat(self._first_word[sentences] - before, lengths)
 
     def counts(self) -> dict[str, int]:
-        """Sentences, words and entities that the expert was asked for, and those that the LLM's labels stand for."""
+        """Sentences, words and entities that the expert was asked for, and those that the LLM's labels stand for.
+
+        The expert's seconds are those of the answers that come with a time, which cover the timed words.
+        """
         llm = self.source == LLM
         return {
             "expert_sentences": int(self._asked.sum()),
             "expert_words": int(self.words[self._asked].sum()),
             "expert_entities": int(self._entities[self._asked].sum()),
+            "expert_seconds": round(float(np.nansum(self._seconds))),
+            "timed_words": int(self.words[~np.isnan(self._seconds)].sum()),
             "llm_sentences": int(llm.sum()),
             "llm_words": int(self.words[llm].sum()),
             "pool_left": len(self.pool()),

@@ -25,6 +25,8 @@ VERBS = [
     ("sweep",),
     ("recipes",),
     *(("recipes", verb) for verb in ("ls", "show", "cp", "validate", "schema")),
+    ("label",),
+    *(("label", verb) for verb in ("export", "import")),
     ("hub",),
     *(("hub", verb) for verb in ("ls", "sync", "verify")),
 ]
