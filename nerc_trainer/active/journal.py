@@ -1,7 +1,8 @@
 """What a run has done so far, on disk, so that a killed run carries on where it was.
 
 A round grows in `rounds/round-NN.partial/`: first what was selected (and, where people label, their batch and the
-answers that have come so far), then the expert's labels, then the trained model, then its figures. Each appears whole or not at all. The folder becomes `rounds/round-NN/` when all of it is there.
+answers that have come so far), then the expert's labels, then the trained model, then its figures. Each appears whole
+or not at all. The folder becomes `rounds/round-NN/` when all of it is there.
 Only rank 0 holds a journal.
 """
 

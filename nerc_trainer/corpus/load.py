@@ -29,9 +29,9 @@ _JSONL_SUFFIXES = (".jsonl", ".ndjson", ".json")
 class Corpus:
     """The splits of a corpus in one schema, and what was found on the way.
 
-    The columns are ``id``, ``tokens`` and ``ner_tags`` (BIO; empty where nobody has labelled), ``pos_tags`` and ``chunk_tags`` where the source has
-    them, and in train ``llm_tags`` and ``llm_status`` where LLM labels were given (empty for a sentence without) and
-    ``llm_confidence`` where any of them has one.
+    The columns are ``id``, ``tokens`` and ``ner_tags`` (BIO; empty where nobody has labelled), ``pos_tags`` and
+    ``chunk_tags`` where the source has them, and in train ``llm_tags`` and ``llm_status`` where LLM labels were given
+    (empty for a sentence without) and ``llm_confidence`` where any of them has one.
     ``fingerprints`` holds the SHA-256 of the ids, tokens and tags of each split in their order, and under "llm" that of
     the LLM labels. ``duplicates`` counts, before any sentence is left out, the repeats inside each split ("train") and
     the sentences of one split whose tokens stand in another too ("train/dev": of train). ``notes`` are lines to show

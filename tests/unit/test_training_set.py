@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,6 +93,8 @@ def test_counts(with_llm: TrainingSet) -> None:
         "expert_sentences": 0,
         "expert_words": 0,
         "expert_entities": 0,
+        "expert_seconds": 0,
+        "timed_words": 0,
         "llm_sentences": 3,
         "llm_words": 12,
         "pool_left": 4,
@@ -101,10 +104,18 @@ def test_counts(with_llm: TrainingSet) -> None:
         "expert_sentences": 2,
         "expert_words": 12,
         "expert_entities": 3,
+        "expert_seconds": 0,
+        "timed_words": 0,
         "llm_sentences": 2,
         "llm_words": 3,
         "pool_left": 2,
     }
+
+
+def test_time_is_counted_where_the_expert_has_told_it(with_llm: TrainingSet) -> None:
+    with_llm.add_expert([expert("b", "O", "B-LOC", "I-LOC"), replace(expert("d", *["O"] * 9), seconds=7.6)])
+    counts = with_llm.counts()
+    assert (counts["expert_words"], counts["expert_seconds"], counts["timed_words"]) == (12, 8, 9)
 
 
 def test_same_content_has_the_same_fingerprint(with_llm: TrainingSet, text: EncodedText, labels: LabelSet) -> None:

@@ -37,7 +37,7 @@ def check_answers(given: Sequence[Given], asked: Mapping[str, Question], types: 
     What is wrong is named: an unknown sentence or one answered twice, a changed sentence, an unknown type, a span that
     is out of range, cuts a word or overlaps another.
     """
-    by_words = {tuple(map(shown, question.tokens)): question for question in asked.values()}
+    by_text = {join(question.tokens)[0]: question for question in asked.values()}
     scheme = detect_scheme(_readable(given))
     labels: list[ExpertLabel] = []
     problems: list[str] = []
@@ -45,7 +45,7 @@ def check_answers(given: Sequence[Given], asked: Mapping[str, Question], types: 
     repaired = 0
     for one in given:
         try:
-            question = _find(one, asked, by_words)
+            question = _find(one, asked, by_text)
             _refuse_changed(one, question)
             if not one.is_answer:
                 continue
@@ -81,19 +81,18 @@ def _readable(given: Iterable[Given]) -> list[list[str]]:
     return readable
 
 
-def _find(one: Given, asked: Mapping[str, Question], by_words: Mapping[tuple[str, ...], Question]) -> Question:
+def _find(one: Given, asked: Mapping[str, Question], by_text: Mapping[str, Question]) -> Question:
     """The sentence that an answer is for."""
     if one.id:
         if one.id not in asked:
             raise NercError(f"sentence {one.id!r} was never asked for in this run; take it out of the file")
         return asked[one.id]
-    words = tuple(map(shown, one.words)) if one.words is not None else tuple((one.text or "").split(" "))
-    if words not in by_words:
+    text = join(one.words)[0] if one.words is not None else one.text or ""
+    if text not in by_text:
         raise NercError(
-            f"no id, and no sentence that was asked for has the words {' '.join(words)[:60]!r}; give its id, or take it "
-            "out of the file"
+            f"no id, and no sentence that was asked for reads {text[:60]!r}; give its id, or take it out of the file"
         )
-    return by_words[words]
+    return by_text[text]
 
 
 def _refuse_changed(one: Given, question: Question) -> None:

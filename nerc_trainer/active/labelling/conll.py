@@ -20,14 +20,16 @@ _COMMENT = re.compile(r"# (id|annotator|seconds) = ([^\t]*)")
 def write_conll(questions: Sequence[Question], types: Sequence[str]) -> str:
     """The sentences with the tags that the tagger sees, else the LLM, else O: in later rounds it has learnt from both.
 
-    Each begins with a line ``# id = …``.
+    Each begins with a line ``# id = …``. Every sentence of such a file counts as an answer when it comes back.
     """
     blocks = []
     for question in questions:
         suggestion = question.model or question.llm
         tags = spans_to_tags(suggestion.spans if suggestion else [], len(question.tokens))
         rows = "".join(f"{shown(word)}\t{tag}\n" for word, tag in zip(question.tokens, tags, strict=True))
-        blocks.append(f"# id = {question.id}\n{rows}")
+        # An id that does not fit on a line is left out; the words tell the sentence.
+        head = f"# id = {question.id}\n" if question.id == shown(question.id) else ""
+        blocks.append(head + rows)
     return "\n".join(blocks)
 
 
@@ -53,7 +55,8 @@ def read_conll_sentence(place: str, lines: list[str]) -> Given:
     NercError.
     """
     said: dict[str, str] = {}
-    words, tags = [], []
+    words: list[str] = []
+    tags: list[str] = []
     for line in lines:
         if not words and (comment := _COMMENT.fullmatch(line)):
             said[comment[1]] = comment[2]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from nerc_trainer.active.journal import Answers, RunJournal
 from nerc_trainer.active.labelling.batch import Batch, Question
@@ -89,7 +88,8 @@ def how_to_go_on(journal: RunJournal) -> str:
     desk = _Desk(journal.run_dir)
     waiting, answers = desk.waiting(), desk.journal.answers(desk.number)
     run = shlex.quote(str(journal.run_dir))
-    carry_on = "`nerc-trainer active` with the run's recipe, as before, carries on"
+    recipe = shlex.quote(str(journal.run_dir / "recipe.resolved.yaml"))
+    carry_on = f"the command that began the run carries on, or: nerc-trainer active {recipe}"
     if not waiting or answers.closed:
         left = f" {_amount(waiting)} go back to the pool;" if waiting else ""
         return f"round {desk.number} has the answers that it needs;{left} {carry_on}"
