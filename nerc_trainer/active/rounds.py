@@ -229,6 +229,8 @@ def run_recipe(recipe: Recipe) -> None:
             say(f"{arguments.world_size} process(es) on {arguments.device.type}")
             for note in [*corpus.notes, *notes]:
                 say(note)
+            if recipe.active.oracle == "files" and any(corpus.train["ner_tags"]):
+                say("train: its labels are not looked at, because active.oracle is files")
             rounds = build_rounds(recipe, arguments, corpus, journal)
             reason = rounds.run()
             if reason is not None:

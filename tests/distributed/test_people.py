@@ -16,7 +16,10 @@ from launcher import outcome, run, small_recipe
 from people import fill_in, read_truth, without_labels
 
 KILLED_RUN = str(Path(__file__).with_name("killed_run.py"))
+WRITE = "nerc_trainer.active.journal:RunJournal.write_answers"
+STEP = "nerc_trainer.training.trainer:NercTrainer.training_step:after:0"
 ROUNDS = 3
+SECONDS = 900  # for one step at most
 OVERRIDES = {"active.query_size": 5, "active.initial_expert": 0.05, "data.test": "null"}
 
 
@@ -27,22 +30,22 @@ def history(folder: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    "ranks",
-    [pytest.param(1, id="one-rank"), pytest.param(2, id="two-ranks", marks=pytest.mark.slow)],
+    ("ranks", "with_llm"),
+    [pytest.param(1, False, id="one-rank"), pytest.param(2, True, id="two-ranks-llm", marks=pytest.mark.slow)],
 )
-@pytest.mark.timeout(900)
-def test_people_and_the_simulation_end_alike(ranks: int, tmp_path: Path) -> None:
+@pytest.mark.timeout(3600)
+def test_people_and_the_simulation_end_alike(ranks: int, with_llm: bool, tmp_path: Path) -> None:
     home, folder, exported = tmp_path / "home", tmp_path / "run", tmp_path / "exported"
-    simulated = small_recipe(tmp_path / "simulated", **OVERRIDES)
-    assert run(1, ["-m", "nerc_trainer", *simulated], home).returncode == 0
+    simulated = small_recipe(tmp_path / "simulated", with_llm, **OVERRIDES)
+    assert run(1, ["-m", "nerc_trainer", *simulated], home, timeout=SECONDS).returncode == 0
 
     labelled = tmp_path / "corpus" / "train.conll"
     truth = read_truth(labelled)
-    words = small_recipe(folder, **OVERRIDES, **{"active.oracle": "files"})
+    words = small_recipe(folder, with_llm, **OVERRIDES, **{"active.oracle": "files"})
     words.append(f"data.train={without_labels(labelled, tmp_path / 'words.conll')}")
 
     def active() -> str:
-        done = run(ranks, ["-m", "nerc_trainer", *words], home)
+        done = run(ranks, ["-m", "nerc_trainer", *words], home, timeout=SECONDS)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -60,10 +63,9 @@ def test_people_and_the_simulation_end_alike(ranks: int, tmp_path: Path) -> None
         answers = tmp_path / f"labelled-{number}"
         fill_in(format, exported, answers, truth, seconds=2.0)
         if number == 1:  # killed while answers are written, before and after, and again while the round is trained
-            label("import", folder, answers, point="nerc_trainer.active.journal:RunJournal.write_answers:before:0")
-            label("import", folder, answers, point="os:replace:1:0")
-            label("import", folder, answers, point="nerc_trainer.active.journal:RunJournal.write_answers:after:0")
-            died = run(ranks, [KILLED_RUN, "nerc_trainer.training.trainer:NercTrainer.training_step:2:0", *words], home)
+            for point in (f"{WRITE}:before:0", "os:replace:1:0", f"{WRITE}:after:0"):
+                label("import", folder, answers, point=point)
+            died = run(ranks, [KILLED_RUN, STEP, *words], home, timeout=SECONDS)
             assert died.returncode == (-signal.SIGKILL if ranks == 1 else 1), died.stderr
         assert "has the answers that it needs" in label("import", folder, answers)
     said = active()
