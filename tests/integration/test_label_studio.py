@@ -27,6 +27,8 @@ from people import Truth, read_truth, results, without_labels
 PROGRAM = Path(os.environ.get("LABEL_STUDIO", ROOT / ".venv-label-studio" / "bin" / "label-studio"))
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
 MAIL = "ada@example.com"
+# It talks to nobody but us.
+SILENT = {"COLLECT_ANALYTICS": "False", "LATEST_VERSION_CHECK": "False", "SENTRY_DSN": "", "FRONTEND_SENTRY_DSN": ""}
 SECONDS = 900  # for one step at most; on a busy machine its database alone takes minutes to set up
 ODD = "😀 O\n{0} B-PER\n👩‍👩‍👧 O\nMarrow B-PER\n東京 B-LOC\nに O\n👍🏽 O\nNorland B-LOC"
 
@@ -53,7 +55,7 @@ class LabelStudio:
         self._log = (folder / "log").open("w")
         self._process = subprocess.Popen(
             [str(PROGRAM), "start", "--no-browser", "--data-dir", str(folder), *address, *user],
-            env={**os.environ, "COLLECT_ANALYTICS": "False", "LABEL_STUDIO_BASE_DATA_DIR": str(folder)},
+            env={**os.environ, **SILENT, "LABEL_STUDIO_BASE_DATA_DIR": str(folder)},
             stdout=self._log,
             stderr=subprocess.STDOUT,
             cwd=folder,
