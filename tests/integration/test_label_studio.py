@@ -62,8 +62,9 @@ class LabelStudio:
         )
         deadline = time.monotonic() + SECONDS
         while not self._is_up():
-            assert self._process.poll() is None, f"Label Studio ended; see {self._log.name}"
-            assert time.monotonic() < deadline, f"Label Studio does not answer; see {self._log.name}"
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.close()
+                pytest.fail(f"Label Studio ended, or does not answer; see {self._log.name}")
             time.sleep(1)
 
     def _is_up(self) -> bool:
