@@ -125,8 +125,9 @@ def test_people_label_in_label_studio(studio: LabelStudio, tmp_path: Path) -> No
     settings = {"active.min_iterations": 1, "active.max_iterations": 1, "active.query_size": 6, "data.test": "null"}
     settings |= {"active.initial_expert": 0.2}
     labelled = tmp_path / "train.conll"
-    sample = (ROOT / "recipes" / "sample" / "train.conll").read_text(encoding="utf-8").split("\n\n")[:30]
-    odd = [ODD.format(name).replace(" ", " _ _ ") for name in ("Ilse", "Ünal", "Ada", "Zoë", "Iván", "Noor")]
+    sample = (ROOT / "recipes" / "sample" / "train.conll").read_text(encoding="utf-8").split("\n\n")[:20]
+    names = ("Ilse", "Ünal", "Ada", "Zoë", "Iván", "Noor", "Mei", "Ján", "Ola", "Åse")
+    odd = [ODD.format(name).replace(" ", " _ _ ") for name in names]
     labelled.write_text("\n\n".join([*sample, *odd]) + "\n", encoding="utf-8")
     truth = read_truth(labelled)
     simulated = small_recipe(tmp_path / "simulated", **settings, **{"data.types": "[LOC,MISC,ORG,PER]"})
