@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-all lint clean-demo
+.PHONY: demo test test-all label-studio lint clean-demo
 
 demo: $(READY)
 	$(BIN)/nerc-trainer sweep recipes/quickstart.yaml
@@ -17,6 +17,14 @@ test: $(READY)
 
 test-all: $(READY)
 	$(BIN)/python -m pytest
+
+# A Label Studio of its own for tests/integration/test_label_studio.py: its pins would not fit beside ours.
+label-studio: .venv-label-studio/.ready
+
+.venv-label-studio/.ready:
+	$(PYTHON) -m venv .venv-label-studio
+	.venv-label-studio/bin/python -m pip install --quiet label-studio==1.23.2
+	@touch $@
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -13,6 +13,7 @@ import click
 
 from nerc_trainer import __version__
 from nerc_trainer.commands.hub import hub
+from nerc_trainer.commands.label import label
 from nerc_trainer.commands.labelling import analyze, annotate, sweep
 from nerc_trainer.commands.prediction import cheap_test, evaluate, predict
 from nerc_trainer.commands.recipes import recipes
@@ -91,7 +92,7 @@ def cli() -> None:
 
 
 _VERBS = (
-    *(recipes, analyze, sweep, annotate, train, compare, threshold, active),
+    *(recipes, analyze, sweep, annotate, train, compare, threshold, active, label),
     *(evaluate, predict, cheap_test, hub, report),
 )
 for _verb in _VERBS:

@@ -1,7 +1,8 @@
 """What a run has done so far, on disk, so that a killed run carries on where it was.
 
-A round grows in `rounds/round-NN.partial/`: first what was selected, then the expert's labels, then the trained model,
-then its figures. Each appears whole or not at all. The folder becomes `rounds/round-NN/` when all of it is there.
+A round grows in `rounds/round-NN.partial/`: first what was selected (and, where people label, their batch and the
+answers that have come so far), then the expert's labels, then the trained model, then its figures. Each appears whole
+or not at all. The folder becomes `rounds/round-NN/` when all of it is there.
 Only rank 0 holds a journal.
 """
 
@@ -11,12 +12,14 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
+from nerc_trainer.active.labelling.batch import Batch
 from nerc_trainer.active.oracle import ExpertLabel
 from nerc_trainer.errors import NercError
 from nerc_trainer.files import sync_folder, write_json, write_text
@@ -37,6 +40,14 @@ _FREE_KEYS = (
     *("costs.gpu_dollars_per_hour", "costs.what_if.*", "report.*"),
     *("hub.deadline_seconds", "hub.endpoint", "training.logging_*", "training.report_to", "training.disable_tqdm"),
 )
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What people have answered of a batch so far, and whether no more is waited for."""
+
+    by_id: dict[str, ExpertLabel] = field(default_factory=dict)
+    closed: bool = False
 
 
 class RunJournal:
@@ -177,6 +188,28 @@ class RunJournal:
 
     def write_agreement(self, number: int, agreement: Mapping[str, Any]) -> None:
         write_json(self._round(number) / "agreement.json", dict(agreement))
+
+    def newest_selection(self) -> int:
+        """The round that has asked for sentences last, -1 before the first."""
+        selections = self._rounds_dir().glob("round-*/selection.json")
+        return max((int(path.parent.name.split("-")[1].split(".")[0]) for path in selections), default=-1)
+
+    def batch(self, number: int) -> Batch | None:
+        """The batch that a round has handed out to people; None where it has not."""
+        said = self._read(self._round(number) / "to_label.json")
+        return None if said is None else Batch.from_json(said)
+
+    def write_batch(self, number: int, batch: Batch) -> None:
+        write_json(self._round(number) / "to_label.json", batch.as_json())
+
+    def answers(self, number: int) -> Answers:
+        """What people have answered in a round so far."""
+        said = self._read(self._round(number) / "answers.json") or {"closed": False, "answers": []}
+        return Answers({row["id"]: ExpertLabel(**row) for row in said["answers"]}, said["closed"])
+
+    def write_answers(self, number: int, answers: Answers) -> None:
+        rows = [label.as_row() for label in answers.by_id.values()]
+        write_json(self._round(number) / "answers.json", {"closed": answers.closed, "answers": rows})
 
     def labels(self, number: int) -> list[ExpertLabel] | None:
         """What the expert has answered in a round; None before the answers are in."""

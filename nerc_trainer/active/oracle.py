@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from nerc_trainer.active.journal import RunJournal
 
 
 @dataclass(frozen=True)
@@ -22,9 +25,9 @@ class ExpertLabel:
 
 
 class Oracle(Protocol):
-    """Answers for sentences that are given by their ids; every id is answered, in the order asked."""
+    """Answers for sentences that are given by their ids, in the order asked; None while the answers are not in."""
 
-    def label(self, ids: Sequence[str]) -> list[ExpertLabel]: ...
+    def label(self, ids: Sequence[str]) -> list[ExpertLabel] | None: ...
 
 
 class TruthOracle:
@@ -38,3 +41,18 @@ class TruthOracle:
         asked = set(ids)
         places = {name: place for place, name in enumerate(self._ids) if name in asked}
         return [ExpertLabel(id=name, ner_tags=self._ner_tags[places[name]], annotator="truth") for name in ids]
+
+
+class FilesOracle:
+    """People: their answers come in as files while the run rests; see `nerc_trainer.active.labelling`.
+
+    A batch may be closed before all of it is answered; then the answers that there are will do.
+    """
+
+    def __init__(self, journal: RunJournal) -> None:
+        self._journal = journal
+
+    def label(self, ids: Sequence[str]) -> list[ExpertLabel] | None:
+        answers = self._journal.answers(self._journal.newest_selection())
+        found = [answers.by_id[name] for name in ids if name in answers.by_id]
+        return found if answers.closed or len(found) == len(ids) else None

@@ -35,8 +35,10 @@ def round_record(
     """A round's line in history.jsonl: who was asked, what is known now, how good the tagger is.
 
     F1, precision, recall, accuracy (between 0 and 1) and loss (nats a word) are those on dev; test is only reported.
-    ``tokens`` and ``entities`` count what the expert has labelled so far, ``dollars`` what that cost. ``scoring`` says
-    in which precision the pool was scored and how that agrees with float32, null where nothing was scored.
+    ``tokens`` and ``entities`` count what the expert has labelled so far, ``dollars`` what that cost. Where people have
+    told their time, ``expert_seconds`` is its sum so far and ``timed_words`` the words that it was spent on.
+    ``scoring`` says in which precision the pool was scored and how that agrees with float32, null where nothing was
+    scored.
     """
     ids = list(selection["ids"])
     added = sum(len(row["ids"]) for row in earlier if row["round"] > 0) + (len(ids) if number > 0 else 0)

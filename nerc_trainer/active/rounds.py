@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from nerc_trainer.active.console import say, show_loading, show_rounds
 from nerc_trainer.active.journal import RunJournal
+from nerc_trainer.active.labelling.desk import how_to_go_on
+from nerc_trainer.active.labelling.hand_out import hand_out
 from nerc_trainer.active.publishing import PENDING, Publishing
 from nerc_trainer.active.record import installed_versions, published_record, round_record
 from nerc_trainer.active.stopping import stop_reason
@@ -58,12 +60,17 @@ class Rounds:
         self.publishing = Publishing(publisher)
         self.history: list[dict[str, Any]] = []
 
-    def run(self) -> str:
-        """Run rounds until there is a reason to stop, and return it."""
+    def run(self) -> str | None:
+        """Run rounds until there is a reason to stop, and return it; None where people have to label first."""
         self.restore()
         while (reason := self.reason_to_stop()) is None:
             number = len(self.history)
             self.trainer.begin_round(number)  # select, ask, extend: EntropySamplerCallback
+            if self.sampler.waits:
+                hand_out(self.bench, self.journal, number, self.sampler.selection["ids"])
+                self.settle()
+                self.trainer.end_rounds()
+                return None
             record = self.evaluate(number, self.train(number))
             self.publish(number, record)
             self.trainer.end_round(self.history[-1])
@@ -256,7 +263,7 @@ def run_recipe(recipe: Recipe) -> None:
     from nerc_trainer.training.job import join_ranks, leave_ranks, read_corpus
 
     arguments = join_ranks(recipe)
-    corpus = read_corpus(recipe)
+    corpus = read_corpus(recipe, unlabelled_train=recipe.active.oracle == "files")
     journal = RunJournal(recipe.run.dir)
     notes = on_main(lambda: journal.open(recipe, corpus.fingerprints, installed_versions()))
     try:
@@ -265,15 +272,21 @@ def run_recipe(recipe: Recipe) -> None:
             say(f"{arguments.world_size} process(es) on {arguments.device.type}")
             for note in [*corpus.notes, *notes]:
                 say(note)
+            if recipe.active.oracle == "files" and any(corpus.train["ner_tags"]):
+                say("train: its labels are not looked at, because active.oracle is files")
             rounds = build_rounds(recipe, arguments, corpus, journal)
             reason = rounds.run()
-            say(f"finished: {reason}")
+            if reason is not None:
+                say(f"finished: {reason}")
         else:
             say(f"{recipe.run.dir}: this run is finished ({reason}); nothing to do. A new run needs another run.dir")
         history = on_main(journal.history)
-        show_rounds(history)
+        if history:
+            show_rounds(history)
         say(f"the run is in {recipe.run.dir}")
-        if recipe.hub.mode != "off":
+        if reason is None:
+            say(on_main(lambda: how_to_go_on(journal)))
+        elif recipe.hub.mode != "off":
             shown = history[min(2, len(history) - 1)]
             waiting = sum(row["published"] == "waiting" for row in history)
             if waiting:

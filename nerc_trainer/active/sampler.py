@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,6 +37,7 @@ class EntropySamplerCallback(RoundCallback):
         self.oracle = oracle
         self.journal = journal
         self.selection: dict[str, Any] = {}
+        self.waits = False  # for people, whose answers are not in
         self._active, self._costs, self._seed = recipe.active, recipe.costs, recipe.run.seed
 
     def on_round_begin(
@@ -54,9 +56,13 @@ class EntropySamplerCallback(RoundCallback):
             seconds = time.perf_counter() - started
             on_main(lambda: self.journal.note_seconds(round_number, "score", seconds))
             on_main(lambda: self.journal.write_selection(round_number, selection))
-        self.training_set.add_expert(on_main(lambda: self._ask(round_number, selection["ids"])))
+        labels = on_main(lambda: self._ask(round_number, selection["ids"]))
+        self.waits, self.selection = labels is None, selection
+        if labels is None:
+            return
+        self.training_set.add_expert(labels)
         trainer.train_dataset = self.training_set.labelled()
-        self.selection = selection
+        self.selection = answered(selection, labels)
 
     def can_ask(self) -> bool:
         """Whether pool and budget have room for one more sentence."""
@@ -89,14 +95,23 @@ class EntropySamplerCallback(RoundCallback):
     def _left(self) -> tuple[float, float]:
         return budget_left(self._active.budget, ExpertWork.of(self.training_set.counts()), self._costs)
 
-    def _ask(self, round_number: int, ids: list[str]) -> list[ExpertLabel]:
+    def _ask(self, round_number: int, ids: list[str]) -> list[ExpertLabel] | None:
         labels = self.journal.labels(round_number)
-        if labels is None:
-            started = time.perf_counter()
-            labels = self.oracle.label(ids)
+        if labels is not None:
+            return labels
+        started = time.perf_counter()
+        labels = self.oracle.label(ids)
+        if labels is not None:
             self.journal.note_seconds(round_number, "ask", time.perf_counter() - started)
             self.journal.write_labels(round_number, labels)
         return labels
+
+
+def answered(selection: dict[str, Any], labels: Sequence[ExpertLabel]) -> dict[str, Any]:
+    """The selection without the sentences that were left unanswered; they stay in the pool."""
+    known = {label.id for label in labels}
+    kept = [index for index, name in enumerate(selection["ids"]) if name in known]
+    return selection | {name: [selection[name][index] for index in kept] for name in ("ids", "priorities")}
 
 
 def affordable(words: np.ndarray, count: int, sentences_left: float, words_left: float) -> np.ndarray:

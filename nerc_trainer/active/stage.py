@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nerc_trainer.active.oracle import TruthOracle
+from nerc_trainer.active.oracle import FilesOracle, Oracle, TruthOracle
 from nerc_trainer.active.precision import PrecisionCheck, choose_precision
 from nerc_trainer.active.rounds import Rounds
 from nerc_trainer.active.sampler import EntropySamplerCallback
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 def build_rounds(recipe: Recipe, arguments: TrainingArguments, corpus: Corpus, journal: RunJournal) -> Rounds:
     """Build the parts of a run from a recipe and its corpus."""
     bench = build_workbench(recipe, arguments, corpus)
-    oracle = TruthOracle(Column(corpus.train, "id"), Column(corpus.train, "ner_tags"))
+    oracle: Oracle = FilesOracle(journal)
+    if recipe.active.oracle == "truth":
+        oracle = TruthOracle(Column(corpus.train, "id"), Column(corpus.train, "ner_tags"))
     sampler = EntropySamplerCallback(recipe, bench.training_set(bench.llm_tags()), oracle, journal)
     precision = PrecisionCheck(recipe, sampler.training_set, journal)
     now = choose_precision(recipe, bench.trainer)

@@ -129,7 +129,7 @@ def annotate_where_known(recipe: Recipe) -> None:
 def _set_up(recipe: Recipe, asking: bool = True) -> Iterator[_Work]:
     """The work that a recipe describes; without ``asking`` no key and no price is needed."""
     choice = choose(recipe)
-    corpus = load_corpus(recipe.data)
+    corpus = load_corpus(recipe.data, unlabelled_train=recipe.annotation.truth == "dev")
     stage = Stage(recipe, corpus)
     sentences = stage.sentences(corpus.train, _chosen_sentences(recipe, len(corpus.train)))
     labeller = stage.labeller(choice.prompt, choice.model)
@@ -225,7 +225,8 @@ def _figures(recipe: Recipe, work: _Work, labelled: Sequence[Labelled], answers:
     """What is known of the labels: how many, how good against the truth, what they cost."""
     labeller, stage, corpus = work.labeller, work.stage, work.corpus
     seen = {stage.truth.split["id"][index] for index in stage.truth.pool} if stage.section.truth == "train" else set()
-    fair = [one for one in labelled if one.sentence.id not in seen]
+    true_tags = dict(zip(corpus.train["id"], corpus.train["ner_tags"], strict=True))
+    fair = [one for one in labelled if one.sentence.id not in seen and true_tags[one.sentence.id]]
     figures: dict[str, Any] = {
         "version": 2,
         "digest": labels_digest(recipe),
@@ -247,7 +248,6 @@ def _figures(recipe: Recipe, work: _Work, labelled: Sequence[Labelled], answers:
         },
     }
     if fair:
-        true_tags = dict(zip(corpus.train["id"], corpus.train["ner_tags"], strict=True))
         interval, by_type, _ = score(fair, true_tags, recipe.run.seed)
         figures["truth"] = {"sentences": len(fair), "f1": interval._asdict(), "by_type": by_type}
     return figures

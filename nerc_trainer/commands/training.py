@@ -33,7 +33,8 @@ def naming_the_run(run_dir: Path) -> Iterator[None]:
 def active(recipe: str, overrides: tuple[str, ...]) -> None:
     """Train in rounds of active learning as RECIPE says: a file, or the name of a shipped recipe.
 
-    The same command carries on a run that was cut off.
+    The same command carries on a run that was cut off, or that has ended because people have to label its batch
+    (active.oracle=files; see `nerc-trainer label`).
     """
     from nerc_trainer.recipe.load import load_recipe
 

@@ -4,26 +4,30 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from sys import intern
 
-from nerc_trainer.corpus.source import Sentences, read_lines
+from nerc_trainer.corpus.source import LABELS_NEEDED, Sentences, read_lines
 from nerc_trainer.errors import NercError
 
 DOCUMENT_START = "-DOCSTART-"
 COMMENT = "# "
 
 
-def read_conll(path: Path, columns: Sequence[str] | None = None, separator: str | None = None) -> Sentences:
+def read_conll(
+    path: Path, columns: Sequence[str] | None = None, separator: str | None = None, may_be_unlabelled: bool = False
+) -> Sentences:
     """Read a CoNLL file.
 
     ``columns`` names the columns, tokens and ner_tags among them, and "_" for one to skip (the recipe has checked
     them); None means tokens first and ner_tags last, and POS and chunk tags between them where there are four.
     ``separator`` parts the columns ("tab" is "\\t"); None means any run of blanks and tabs, never U+00A0, which stands
     inside tokens. Rows of -DOCSTART- are skipped, and so are comments: lines that begin with "# " and have another
-    number of columns than the file, as "#" is a token too. A bad row or byte, or an empty file, raises NercError.
+    number of columns than the file, as "#" is a token too. With ``may_be_unlabelled`` a file of one column holds
+    words that nobody has labelled. A bad row or byte, or an empty file, raises NercError.
     """
     separator = "\t" if separator == "tab" else separator
-    names = columns if columns is not None else _infer_columns(path, separator)
+    names = ("tokens",) if may_be_unlabelled and _width(path, separator) == 1 else columns
+    names = names if names is not None else _infer_columns(path, separator)
     kept = {name: names.index(name) for name in names if name != "_"}
-    ner_column = kept["ner_tags"]
+    ner_column = kept.get("ner_tags")
 
     split: dict[str, list[list[str]]] = {name: [] for name in kept}
     tag_places: dict[str, str] = {}
@@ -40,14 +44,14 @@ def read_conll(path: Path, columns: Sequence[str] | None = None, separator: str 
                 f"{path}:{number}: {len(fields)} columns instead of {len(names)} ({' '.join(names)}) in {line[:80]!r}; "
                 "mend the row, or set data.columns or data.separator"
             )
-        tag = fields[ner_column]
-        if tag not in tag_places:
+        if ner_column is not None and (tag := fields[ner_column]) not in tag_places:
             tag_places[tag] = f"{path}:{number}"
         rows.append([intern(value) for value in fields])
     _end_sentence(rows, kept, split)
     if not split["tokens"]:
         raise NercError(f"{path}: no sentence in the file; check data.columns and data.separator, or name another file")
-    tokens, ner_tags = split.pop("tokens"), split.pop("ner_tags")
+    tokens = split.pop("tokens")
+    ner_tags = split.pop("ner_tags", [[] for _ in tokens])
     return Sentences(tokens=tokens, ner_tags=ner_tags, extra_tags=split, tag_places=tag_places)
 
 
@@ -72,16 +76,23 @@ def _end_sentence(rows: list[list[str]], kept: dict[str, int], split: dict[str, 
 
 def _infer_columns(path: Path, separator: str | None) -> Sequence[str]:
     """Name the columns after the number that the first row has."""
-    for number, line, fields in _rows(path, separator):
-        # Whether "# …" is a comment shows only against a row that cannot be one.
-        if not fields or line.startswith(COMMENT):
-            continue
+    for number, line, fields in _sure_rows(path, separator):
         if len(fields) == 1:
             raise NercError(
                 f"{path}:{number}: one column where at least a word and its tag are expected, in {line[:80]!r}; "
-                "set data.separator, or data.format: jsonl if it is a JSONL file"
+                f"set data.separator, or data.format: jsonl if it is a JSONL file{LABELS_NEEDED}"
             )
         if len(fields) == 4:
             return ("tokens", "pos_tags", "chunk_tags", "ner_tags")
         return ("tokens", *("_" * (len(fields) - 2)), "ner_tags")
     raise NercError(f"{path}: no sentence in the file; check data.separator, or name another file")
+
+
+def _width(path: Path, separator: str | None) -> int:
+    """The columns of the first row; 0 where there is none."""
+    return next((len(fields) for _, _, fields in _sure_rows(path, separator)), 0)
+
+
+def _sure_rows(path: Path, separator: str | None) -> Iterator[tuple[int, str, list[str]]]:
+    """The rows that are no comments for sure: whether "# …" is one shows only against a row that cannot be one."""
+    return (row for row in _rows(path, separator) if row[2] and not row[1].startswith(COMMENT))

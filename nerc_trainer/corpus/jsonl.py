@@ -7,25 +7,26 @@ from sys import intern
 from typing import Any
 
 from nerc_trainer.corpus.labels import Span, spans_to_tags
-from nerc_trainer.corpus.source import Sentences, read_lines
+from nerc_trainer.corpus.source import LABELS_NEEDED, Sentences, read_lines
 from nerc_trainer.corpus.words import align_spans, split_words
 from nerc_trainer.errors import NercError
 
 _EXTRA_COLUMNS = ("pos_tags", "chunk_tags")
 
 
-def read_jsonl(path: Path) -> Sentences:
+def read_jsonl(path: Path, may_be_unlabelled: bool = False) -> Sentences:
     """Read a JSONL file of sentences.
 
     A row is ``{"tokens": […], "ner_tags" or "tags": […]}``, with ``pos_tags`` and ``chunk_tags`` in every row or in
     none, or ``{"text": …, "spans" or "entities": [{"start", "end", "type" or "label"}, …]}`` with offsets in
-    characters, ``end`` exclusive (see ``split_words`` for the words made of a text). ``id`` may stand in both. Anything
-    else raises NercError with the line.
+    characters, ``end`` exclusive (see ``split_words`` for the words made of a text). ``id`` may stand in both. With
+    ``may_be_unlabelled`` a row may lack its labels. Anything else raises NercError with the line.
     """
     sentences = Sentences()
     for number, row in read_rows(path):
         try:
-            tokens, ner_tags = _read_tokens(row) if "tokens" in row else _read_text(row)
+            read = _read_tokens if "tokens" in row else _read_text
+            tokens, ner_tags = read(row, may_be_unlabelled)
             extra_tags = {name: _strings(row, name, len(tokens)) for name in _EXTRA_COLUMNS if name in row}
             row_id = read_id(row)
             if not tokens:
@@ -109,28 +110,30 @@ def read_spans(row: dict[str, Any], key: str) -> list[Span]:
     return spans
 
 
-def _read_tokens(row: dict[str, Any]) -> tuple[list[str], list[str]]:
+def _read_tokens(row: dict[str, Any], may_be_unlabelled: bool) -> tuple[list[str], list[str]]:
     tokens = read_tokens(row)
-    key = _only_key(row, ("ner_tags", "tags"))
-    return tokens, read_tags(row, key, len(tokens))
+    key = _only_key(row, ("ner_tags", "tags"), may_be_unlabelled)
+    return tokens, read_tags(row, key, len(tokens)) if key else []
 
 
-def _read_text(row: dict[str, Any]) -> tuple[list[str], list[str]]:
+def _read_text(row: dict[str, Any], may_be_unlabelled: bool) -> tuple[list[str], list[str]]:
     text = row.get("text")
     if not isinstance(text, str):
         raise NercError(f"neither tokens nor text in a row with {', '.join(row) or 'no key'}; give one of them")
-    spans = read_spans(row, _only_key(row, ("spans", "entities")))
+    key = _only_key(row, ("spans", "entities"), may_be_unlabelled)
     words = split_words(text)
-    tags = spans_to_tags(align_spans(spans, words, text), len(words))
+    tags = spans_to_tags(align_spans(read_spans(row, key), words, text), len(words)) if key else []
     return [intern(word.text) for word in words], [intern(tag) for tag in tags]
 
 
-def _only_key(row: dict[str, Any], names: tuple[str, str]) -> str:
-    """Return the one of two names for the same thing that the row uses."""
+def _only_key(row: dict[str, Any], names: tuple[str, str], may_be_missing: bool) -> str | None:
+    """Return the one of two names for the same thing that the row uses; None where it may use neither."""
     present = [name for name in names if name in row]
-    if len(present) != 1:
-        raise NercError(f"{' and '.join(present) or 'no ' + ' or '.join(names)} in the row; give one of them")
-    return present[0]
+    if len(present) > 1:
+        raise NercError(f"{' and '.join(present)} in the row; give one of them")
+    if not present and not may_be_missing:
+        raise NercError(f"no {' or '.join(names)} in the row; give one of them{LABELS_NEEDED}")
+    return present[0] if present else None
 
 
 def _strings(row: dict[str, Any], key: str, length: int | None = None) -> list[str]:

@@ -29,9 +29,9 @@ _JSONL_SUFFIXES = (".jsonl", ".ndjson", ".json")
 class Corpus:
     """The splits of a corpus in one schema, and what was found on the way.
 
-    The columns are ``id``, ``tokens`` and ``ner_tags`` (BIO), ``pos_tags`` and ``chunk_tags`` where the source has
-    them, and in train ``llm_tags`` and ``llm_status`` where LLM labels were given (empty for a sentence without) and
-    ``llm_confidence`` where any of them has one.
+    The columns are ``id``, ``tokens`` and ``ner_tags`` (BIO; empty where nobody has labelled), ``pos_tags`` and
+    ``chunk_tags`` where the source has them, and in train ``llm_tags`` and ``llm_status`` where LLM labels were given
+    (empty for a sentence without) and ``llm_confidence`` where any of them has one.
     ``fingerprints`` holds the SHA-256 of the ids, tokens and tags of each split in their order, and under "llm" that of
     the LLM labels. ``duplicates`` counts, before any sentence is left out, the repeats inside each split ("train") and
     the sentences of one split whose tokens stand in another too ("train/dev": of train). ``notes`` are lines to show
@@ -47,16 +47,17 @@ class Corpus:
     notes: list[str]
 
 
-def load_corpus(data: "DataSection", annotation_labels: Path | None = None) -> Corpus:
+def load_corpus(data: "DataSection", annotation_labels: Path | None = None, unlabelled_train: bool = False) -> Corpus:
     """Load the corpus that the ``data`` section of a recipe describes, and the LLM's labels for its train sentences.
 
-    A train sentence whose tokens stand in dev or test too is left out of train, so that no round can select it.
+    A train sentence whose tokens stand in dev or test too is left out of train, so that no round can select it. With
+    ``unlabelled_train`` the files of train may lack labels: such a sentence has no ``ner_tags``.
     Whatever the user can mend raises NercError with the file and line.
     """
     notes: list[str] = []
     names = {"train": data.train, "dev": data.dev} | ({"test": data.test} if data.test is not None else {})
     _check_columns_are_used(data, names.values())
-    splits = {split: _read_split(data, name) for split, name in names.items()}
+    splits = {split: _read_split(data, name, unlabelled_train and split == "train") for split, name in names.items()}
     for split, sentences in splits.items():
         notes += _normalize_tags(split, sentences, data)
 
@@ -127,11 +128,13 @@ def give_ids(split: str, sentences: Sentences) -> list[str]:
     return _assign_ids(split, sentences, [_digest(tokens) for tokens in sentences.tokens])
 
 
-def _read_split(data: "DataSection", name: str) -> Sentences:
+def _read_split(data: "DataSection", name: str, may_be_unlabelled: bool = False) -> Sentences:
     if data.dataset is not None:
         return read_dataset(data.dataset, data.config, data.revision, name)
     path = Path(name)
-    return read_jsonl(path) if is_jsonl(path, data.format) else read_conll(path, data.columns, data.separator)
+    if is_jsonl(path, data.format):
+        return read_jsonl(path, may_be_unlabelled)
+    return read_conll(path, data.columns, data.separator, may_be_unlabelled)
 
 
 def _check_columns_are_used(data: "DataSection", names: Iterable[str]) -> None:
@@ -233,7 +236,7 @@ def _collect_types(splits: dict[str, Sentences], given: Sequence[str] | None) ->
     if not labels.types:
         raise NercError("no split has an entity; check data.columns, or name the types in data.types")
     notes = []
-    for type_ in labels.types:
+    for type_ in labels.types if any(splits["train"].ner_tags) else ():
         if type_ not in seen["train"]:
             others = " and ".join(split for split, types in seen.items() if type_ in types)
             notes.append(f"train: no entity of type {type_}" + (f", which {others} has" if others else " in any split"))
@@ -244,9 +247,10 @@ def _summarize(split: str, sentences: Sentences) -> str:
     entities = _count_entities(sentences)
     words = sum(map(len, sentences.tokens))
     by_type = ", ".join(f"{type_} {count:,}" for type_, count in sorted(entities.items()))
+    unlabelled = sum(not tags for tags in sentences.ner_tags)
     return (
         f"{split}: {len(sentences.tokens):,} sentences, {words:,} tokens, {entities.total():,} entities"
-        f"{f' ({by_type})' if by_type else ''}"
+        f"{f' ({by_type})' if by_type else ''}{f', {unlabelled:,} sentences without labels' if unlabelled else ''}"
     )
 
 

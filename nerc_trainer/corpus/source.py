@@ -6,6 +6,7 @@ from pathlib import Path
 
 from nerc_trainer.errors import NercError
 
+LABELS_NEEDED = "; only train can do without labels, and only where no truth is needed, as in active.oracle=files"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -16,7 +17,8 @@ class Sentences:
     ``ids`` holds "" for a row without one, and is empty where the source knows no ids. ``extra_tags`` holds
     ``pos_tags`` and ``chunk_tags`` where there are any. ``tag_places`` tells for every different NER tag the place
     that an error should name; what is wrong with a tag can be seen from the tag alone, so a place for each word is not
-    needed. ``empty_rows`` counts the rows without words, which are left out.
+    needed. A sentence that nobody has labelled has no tags at all, which is not the same as having no entity.
+    ``empty_rows`` counts the rows without words, which are left out.
     """
 
     tokens: list[list[str]] = field(default_factory=list)

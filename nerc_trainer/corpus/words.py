@@ -53,11 +53,17 @@ def align_spans(spans: Sequence[Span], words: Sequence[Word], text: str) -> list
         last = ends.get(end - (len(covered) - len(covered.rstrip())))
         if first is None or last is None:
             raise NercError(
-                f"span {start}:{end} {type_!r} ({covered!r}) cuts a word; mend its offsets, or give the row as tokens "
-                "and ner_tags"
+                f"span {start}:{end} {type_!r} ({covered!r}) cuts {_cut(words, start, end)}; mend its offsets, or give "
+                "the row as tokens and ner_tags"
             )
         aligned.append(Span(first, last, type_))
     return aligned
+
+
+def _cut(words: Sequence[Word], start: int, end: int) -> str:
+    """The words that a span's ends lie inside of, to be told to the user."""
+    inside = [word.text for word in words if any(word.start < at < word.end for at in (start, end))]
+    return " and ".join(f"the word {text!r}" for text in inside) or "a word"
 
 
 def _is_mark(character: str) -> bool:

@@ -29,6 +29,11 @@ class ActiveSection(Section):
     strategy: Literal["entropy", "random"] = Field(
         default="entropy", description="How the next sentences are chosen: highest mean token entropy, or at random."
     )
+    oracle: Literal["truth", "files"] = Field(
+        default="truth",
+        description="Who labels: truth takes the corpus's own labels, a simulation; files hands each batch out to "
+        "people with `nerc-trainer label export`, and `nerc-trainer label import` takes their labels in.",
+    )
     initial_expert: float = Field(
         default=0.12, gt=0, lt=1, description="Share of the training sentences that the expert labels beforehand."
     )

@@ -62,11 +62,14 @@ def join_ranks(recipe: Recipe) -> TrainingArguments:
     return arguments
 
 
-def read_corpus(recipe: Recipe) -> Corpus:
-    """The recipe's corpus with the LLM's labels for it; rank 0 reads it for all."""
+def read_corpus(recipe: Recipe, unlabelled_train: bool = False) -> Corpus:
+    """The recipe's corpus with the LLM's labels for it; rank 0 reads it for all.
+
+    With ``unlabelled_train`` the sentences of train may lack true labels.
+    """
     on_main(lambda: annotate_where_known(recipe))
     files = [name for name in (recipe.data.train, recipe.data.dev, recipe.data.test) if name is not None]
-    load = partial(load_corpus, recipe.data, labels_to_train_on(recipe))
+    load = partial(load_corpus, recipe.data, labels_to_train_on(recipe), unlabelled_train)
     return share_corpus(load, large=recipe.data.dataset is None and is_large(files))
 
 

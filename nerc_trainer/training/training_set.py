@@ -117,7 +117,10 @@ class TrainingSet:
         """
         llm = self.source == LLM
         timed = ~np.isnan(self._seconds)
-        noted = {"expert_seconds": float(self._seconds[timed].sum()), "timed_words": int(self.words[timed].sum())}
+        noted = {
+            "expert_seconds": round(float(self._seconds[timed].sum()), 3),
+            "timed_words": int(self.words[timed].sum()),
+        }
         return {
             "expert_sentences": int(self._asked.sum()),
             "expert_words": int(self.words[self._asked].sum()),

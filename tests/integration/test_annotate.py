@@ -66,6 +66,15 @@ def test_labels_are_what_the_model_said_and_training_finds_them(folder: Path, se
     assert corpus.train["llm_tags"] == corpus.train["ner_tags"]
 
 
+def test_text_that_nobody_has_labelled(folder: Path, server: LlmServer) -> None:
+    """Then examples come from dev, and the labels can't be measured."""
+    lines = (folder / "train.conll").read_text(encoding="utf-8").split("\n")
+    (folder / "train.conll").write_text("\n".join(line.split(" ")[0] for line in lines), encoding="utf-8")
+    assert run("annotate", write_recipe(folder, server.url), f"run.dir={folder / 'run'}") == 0
+    assert [row["llm_tags"] for row in rows(folder)] == [truth(row["tokens"]) for row in rows(folder)]
+    assert json.loads((folder / "run" / "annotation" / "annotation.json").read_text())["truth"] is None
+
+
 def test_nothing_is_asked_twice_and_a_changed_prompt_pays_for_itself_alone(folder: Path, server: LlmServer) -> None:
     recipe = write_recipe(folder, server.url)
     assert run("annotate", recipe, f"run.dir={folder / 'run'}", "annotation.sentences=20") == 0

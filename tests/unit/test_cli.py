@@ -26,6 +26,8 @@ VERBS = [
     ("sweep",),
     ("recipes",),
     *(("recipes", verb) for verb in ("ls", "show", "cp", "validate", "schema")),
+    ("label",),
+    *(("label", verb) for verb in ("export", "import")),
     ("report",),
     ("hub",),
     *(("hub", verb) for verb in ("ls", "sync", "verify")),

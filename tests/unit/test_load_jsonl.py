@@ -100,7 +100,7 @@ def test_columns_may_be_said_for_conll_beside_jsonl(tmp_path: Path) -> None:
         ('{"tokens": ["a"], "ner_tags": ["O"], "pos_tags": ["X"]}', "in every row or in none"),
         ('{"tokens": ["\\ud800"], "ner_tags": ["O"]}', "without its other half"),
         ('{"tokens": ["a"], "ner_tags": ["Q-PER"]}', "tag 'Q-PER' is no BIOES tag"),
-        ('{"text": "Paris", "spans": [{"start": 0, "end": 3, "type": "LOC"}]}', "('Par') cuts a word"),
+        ('{"text": "Paris", "spans": [{"start": 0, "end": 3, "type": "LOC"}]}', "('Par') cuts the word 'Paris'"),
         ('{"text": "Paris", "spans": [{"start": 0, "end": 6, "type": "LOC"}]}', "out of range in a text of 5"),
         ('{"text": "a Paris", "spans": [{"start": 1, "end": 2, "type": "LOC"}]}', "is empty"),
         ('{"text": "Paris", "spans": [{"start": 0, "end": 5}]}', "is no span"),

@@ -21,6 +21,8 @@ COUNTS = {
     "expert_sentences": 12,
     "expert_words": 90,
     "expert_entities": 21,
+    "expert_seconds": 40,
+    "timed_words": 50,
     "llm_sentences": 30,
     "llm_words": 210,
     "pool_left": 88,
@@ -80,6 +82,8 @@ def test_line_of_a_round(make_recipe: MakeRecipe) -> None:
         "tokens": 90,
         "entities": 21,
         "dollars": 0.9,
+        "expert_seconds": 40,
+        "timed_words": 50,
         "training_set": "f" * 64,
         "seconds": {"train": 1.235},
     }

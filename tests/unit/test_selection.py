@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from transformers import TrainerControl, TrainerState, TrainingArguments
 
 from nerc_trainer.active import strategies
-from nerc_trainer.active.journal import RunJournal
-from nerc_trainer.active.oracle import ExpertLabel, TruthOracle
+from nerc_trainer.active.journal import Answers, RunJournal
+from nerc_trainer.active.oracle import ExpertLabel, FilesOracle, TruthOracle
 from nerc_trainer.active.sampler import EntropySamplerCallback, affordable
 from nerc_trainer.corpus.encode import PieceDataset, encode_words
 from nerc_trainer.corpus.labels import LabelSet
@@ -292,3 +292,25 @@ def test_a_round_that_may_ask_asks_for_something(make_sampling: MakeSampling) ->
 def test_journal_stands_in_the_run_folder(make_sampling: MakeSampling, tmp_path: Path) -> None:
     make_sampling(initial_expert=0.2).begin(0)
     assert (tmp_path / "run" / "rounds" / "round-00.partial" / "labels.jsonl").exists()
+
+
+def test_a_round_waits_for_people_and_goes_on_with_what_they_have_answered(make_sampling: MakeSampling) -> None:
+    sampling = make_sampling(initial_expert=0.4, query_size=3)
+    sampling.sampler.oracle = FilesOracle(sampling.journal)
+    asked = sampling.begin(0)
+    assert sampling.sampler.waits
+    assert sampling.training_set.counts()["expert_sentences"] == 0
+    assert sampling.journal.labels(0) is None
+
+    answers = {name: ExpertLabel(name, ["O"] * LENGTHS[int(name[1:])], "Ada") for name in asked[:3]}
+    sampling.journal.write_answers(0, Answers({name: answers[name] for name in reversed(asked[1:3])}))
+    assert sampling.begin(0) == asked
+    assert sampling.sampler.waits, "two of four answers are not the batch"
+    sampling.journal.write_answers(0, Answers(dict(reversed(answers.items())), closed=True))
+    assert sampling.begin(0) == asked[:3]
+    assert not sampling.sampler.waits
+    assert sampling.journal.labels(0) == list(answers.values()), "in the order of the selection"
+    assert len(sampling.sampler.selection["priorities"]) == 3
+    pool = [sampling.training_set.ids[index] for index in sampling.training_set.pool()]
+    assert asked[3] in pool
+    assert len(pool) == 7

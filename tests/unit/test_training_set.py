@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -105,6 +106,12 @@ def test_counts(with_llm: TrainingSet) -> None:
         "llm_words": 3,
         "pool_left": 2,
     }
+
+
+def test_time_is_counted_where_the_expert_has_told_it(with_llm: TrainingSet) -> None:
+    with_llm.add_expert([expert("b", "O", "B-LOC", "I-LOC"), replace(expert("d", *["O"] * 9), seconds=7.6)])
+    counts = with_llm.counts()
+    assert (counts["expert_words"], counts["expert_seconds"], counts["timed_words"]) == (12, 7.6, 9)
 
 
 def test_same_content_has_the_same_fingerprint(with_llm: TrainingSet, text: EncodedText, labels: LabelSet) -> None:

@@ -1,0 +1,147 @@
+"""Where batches go out and answers come in: the part that touches a run's folder."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from nerc_trainer.active.journal import Answers, RunJournal
+from nerc_trainer.active.labelling.batch import Batch, Question
+from nerc_trainer.active.labelling.check import check_answers, merge_answers
+from nerc_trainer.active.labelling.conll import write_conll
+from nerc_trainer.active.labelling.jsonl import write_jsonl
+from nerc_trainer.active.labelling.label_studio import labelling_config, write_label_studio
+from nerc_trainer.active.labelling.reading import read_answers
+from nerc_trainer.active.oracle import ExpertLabel
+from nerc_trainer.errors import NercError
+from nerc_trainer.files import write_text
+from nerc_trainer.run_lock import lock_run
+
+WRITERS = {"jsonl": write_jsonl, "conll": write_conll, "label-studio": write_label_studio}
+_SHOWN_PROBLEMS = 20
+
+
+def export_batch(run_dir: Path, format: str, output: Path) -> list[str]:
+    """Write the sentences that wait for an answer, in the order of their selection; returns what to tell the user.
+
+    For Label Studio the labelling configuration stands beside them.
+    """
+    desk = _Desk(run_dir)
+    waiting = desk.waiting()
+    if not waiting:
+        raise NercError(f"{run_dir}: round {desk.number} waits for no answer; go on with `nerc-trainer active`")
+    try:
+        write_text(output, WRITERS[format](waiting, desk.batch.types))
+        lines = [f"{_amount(waiting)} of round {desk.number} are in {output}"]
+        if format == "label-studio":
+            config = output.with_suffix(".xml")
+            write_text(config, labelling_config(desk.batch.types))
+            lines.append(f"the labelling configuration of their project is in {config}")
+    except OSError as error:
+        raise NercError(f"--output {output}: can't be written ({error.strerror}); choose another file") from error
+    return lines
+
+
+def import_answers(run_dir: Path, file: Path, replace: bool, close: bool) -> list[str]:
+    """Take the answers in a file into the run, all of them or none; returns what to tell the user.
+
+    With ``replace`` other answers than before take their place; with ``close`` the run goes on without those that are
+    missing. NercError names everything that is wrong.
+    """
+    desk = _Desk(run_dir)
+    with lock_run(run_dir):
+        given, problems = read_answers(file)
+        checked = check_answers(given, desk.asked(), desk.batch.types)
+        waits = desk.journal.labels(desk.number) is None
+        answers = desk.journal.answers(desk.number)
+        ids = [question.id for question in desk.batch.questions]
+        merged = merge_answers(
+            checked.labels, ids if waits else (), answers.by_id, settled=desk.settled(), replace=replace
+        )
+        problems += [*checked.problems, *(f"{file}: {problem}" for problem in merged.problems)]
+        if problems:
+            raise NercError("\n".join([f"{file}: nothing of it is imported", *_first(problems)]))
+        if close and not merged.answers:
+            raise NercError(f"{file}: --close without a single answer leaves nothing to go on with; import some first")
+        if waits and (merged.new or close):
+            in_order = {name: merged.answers[name] for name in ids if name in merged.answers}
+            desk.journal.write_answers(desk.number, Answers(in_order, answers.closed or close))
+    lines = [f"round {desk.number}: {merged.new} answers imported"]
+    old = len(checked.labels) - merged.new - merged.late
+    notes = {
+        "were there already": old,
+        "are for sentences that an earlier round has gone on without, and were left out": merged.late,
+    }
+    lines += [f"{count} answers {what}" for what, count in notes.items() if count]
+    if checked.unanswered:
+        lines.append(f"{checked.unanswered} sentences of the file have no answer")
+    if checked.several:
+        lines.append(f"{checked.several} sentences have several finished annotations; the newest of each was taken")
+    if checked.repaired:
+        lines.append(f"{checked.repaired} tags that break their scheme repaired, read as conlleval reads them")
+    return [*lines, how_to_go_on(desk.journal)]
+
+
+def how_to_go_on(journal: RunJournal) -> str:
+    """What a run that rests waits for, and the commands to run next."""
+    desk = _Desk(journal.run_dir)
+    waiting, answers = desk.waiting(), desk.journal.answers(desk.number)
+    run = shlex.quote(str(journal.run_dir))
+    recipe = shlex.quote(str(journal.run_dir / "recipe.resolved.yaml"))
+    carry_on = f"the command that began the run carries on, or: nerc-trainer active {recipe}"
+    if not waiting or answers.closed:
+        left = f" {_amount(waiting)} go back to the pool;" if waiting else ""
+        return f"round {desk.number} has the answers that it needs;{left} {carry_on}"
+    answered = f" ({len(answers.by_id)} have an answer)" if answers.by_id else ""
+    lines = [
+        f"round {desk.number}: {_amount(waiting)} wait for the expert{answered}. Next:",
+        f"  nerc-trainer label export {run} --format label-studio --output to_label.json   (or jsonl, conll)",
+        f"  nerc-trainer label import {run} FILE   (--close to go on without what is missing)",
+        f"then {carry_on}",
+    ]
+    return "\n".join(lines)
+
+
+class _Desk:
+    """A run's newest batch; NercError where there is none."""
+
+    def __init__(self, run_dir: Path) -> None:
+        if not (run_dir / "recipe.resolved.yaml").is_file():
+            raise NercError(
+                f"{run_dir}: not a run's folder (it has no recipe.resolved.yaml); give the run.dir of a run"
+            )
+        self.journal = RunJournal(run_dir)
+        self.number = self.journal.newest_selection()
+        batch = self.journal.batch(self.number)
+        if batch is None:
+            raise NercError(
+                f"{run_dir}: no batch waits for labels; `nerc-trainer active` with active.oracle=files makes one"
+            )
+        self.batch: Batch = batch
+
+    def waiting(self) -> list[Question]:
+        """The sentences without an answer."""
+        if self.journal.labels(self.number) is not None:
+            return []
+        answers = self.journal.answers(self.number)
+        return [question for question in self.batch.questions if question.id not in answers.by_id]
+
+    def asked(self) -> dict[str, Question]:
+        """Every sentence that the run has asked people for, by its id."""
+        batches = [self.journal.batch(number) for number in range(self.number + 1)]
+        return {question.id: question for batch in batches if batch for question in batch.questions}
+
+    def settled(self) -> dict[str, ExpertLabel]:
+        """The labels of the rounds that have gone on, by id."""
+        rounds = [self.journal.labels(number) for number in range(self.number + 1)]
+        return {label.id: label for labels in rounds for label in labels or []}
+
+
+def _amount(questions: Sequence[Question]) -> str:
+    return f"{len(questions):,} sentences ({sum(len(question.tokens) for question in questions):,} words)"
+
+
+def _first(problems: Sequence[str]) -> list[str]:
+    more = len(problems) - _SHOWN_PROBLEMS
+    return [*problems[:_SHOWN_PROBLEMS], *([f"and {more} more"] if more > 0 else [])]

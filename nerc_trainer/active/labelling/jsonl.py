@@ -1,0 +1,74 @@
+"""Batches and answers as JSON Lines, a sentence a row."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from nerc_trainer.active.labelling.batch import Question
+from nerc_trainer.active.labelling.given import Given
+from nerc_trainer.corpus.jsonl import read_id, read_rows, read_spans, read_tags, read_tokens
+from nerc_trainer.errors import NercError
+
+_TAGS = ("ner_tags", "tags")
+_SPANS = ("spans", "entities")
+
+
+def write_jsonl(questions: Sequence[Question], types: Sequence[str]) -> str:
+    """The sentences as rows, to which people add ``ner_tags`` or ``spans`` (in words)."""
+    return "".join(json.dumps(question.as_row(), ensure_ascii=False) + "\n" for question in questions)
+
+
+def rows_of_jsonl(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The place and content of each row."""
+    return ((f"{path}:{number}", row) for number, row in read_rows(path))
+
+
+def read_jsonl_row(place: str, row: dict[str, Any]) -> Given:
+    """The answer in a row: ``tokens`` with ``ner_tags``, or with ``spans`` in words; or ``text`` with ``spans``.
+
+    A row without labels, or with null for them, is no answer. What is neither raises NercError.
+    """
+    words = read_tokens(row) if "tokens" in row else None
+    text = row.get("text") if words is None else None
+    if words is None and not isinstance(text, str):
+        raise NercError(f"neither tokens nor text in a row with {', '.join(row) or 'no key'}; leave the sentence in it")
+    keys = [key for key in (*_TAGS, *_SPANS) if row.get(key) is not None]
+    if len(keys) > 1:
+        raise NercError(f"{' and '.join(keys)} in the row; give one of them")
+    tags = spans = None
+    if keys and keys[0] in _TAGS:
+        if words is None:
+            raise NercError(f"{keys[0]} without tokens; give the tokens that they belong to, or spans in characters")
+        tags = read_tags(row, keys[0], len(words))
+    elif keys:
+        spans = read_spans(row, keys[0])
+    return Given(
+        place,
+        read_id(row),
+        words=words,
+        text=text,
+        tags=tags,
+        spans=spans,
+        annotator=read_annotator(row.get("annotator")),
+        seconds=read_seconds(row.get("seconds")),
+    )
+
+
+def read_annotator(value: Any) -> str:
+    """Who has labelled, "" for nobody named."""
+    if value is None or type(value) in (str, int):
+        return "" if value is None else str(value)
+    raise NercError(f"annotator = {value!r}: a name or a number is expected")
+
+
+def read_seconds(value: Any) -> float | None:
+    """How long the label took, None where that is not said."""
+    if value is None:
+        return None
+    if type(value) not in (int, float) or not math.isfinite(value) or value < 0:
+        raise NercError(f"seconds = {value!r}: a number that is not negative is expected")
+    return float(value)
