@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nerc_trainer.active.oracle import TruthOracle
+from nerc_trainer.active.priorities import check_tagger
 from nerc_trainer.active.rounds import Rounds
 from nerc_trainer.active.sampler import EntropySamplerCallback
 from nerc_trainer.training.workbench import build_workbench, data_facts, make_publisher
@@ -20,7 +21,11 @@ if TYPE_CHECKING:
 def build_rounds(recipe: Recipe, arguments: TrainingArguments, corpus: Corpus, journal: RunJournal) -> Rounds:
     """Build the parts of a run from a recipe and its corpus."""
     bench = build_workbench(recipe, arguments, corpus)
+    check_tagger(recipe.active, bench.trainer)
     oracle = TruthOracle(corpus.train["id"], corpus.train["ner_tags"])
-    sampler = EntropySamplerCallback(recipe, bench.training_set(bench.llm_tags()), oracle, journal)
+    training_set = bench.training_set(bench.llm_tags(), askable=bench.llm_asked())
+    sampler = EntropySamplerCallback(
+        recipe, training_set, oracle, journal, corpus.train["tokens"], bench.llm_confidence()
+    )
     bench.trainer.add_callback(sampler)
     return Rounds(bench, sampler, data_facts(recipe, corpus), journal, make_publisher(recipe))

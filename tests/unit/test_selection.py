@@ -16,7 +16,9 @@ from transformers import TrainerControl, TrainerState, TrainingArguments
 from nerc_trainer.active import strategies
 from nerc_trainer.active.journal import RunJournal
 from nerc_trainer.active.oracle import ExpertLabel, TruthOracle
-from nerc_trainer.active.sampler import EntropySamplerCallback, affordable
+from nerc_trainer.active.batch import affordable
+from nerc_trainer.active.sampler import EntropySamplerCallback
+from nerc_trainer.active.scoring import Measure
 from nerc_trainer.corpus.encode import PieceDataset, encode_words
 from nerc_trainer.corpus.labels import LabelSet
 from nerc_trainer.costs import budget_left, expert_dollars
@@ -127,7 +129,7 @@ class KnownUncertainty:
         self.by_sentence = np.array(by_sentence)
         self.train_dataset: PieceDataset | None = None
 
-    def uncertainty(self, dataset: PieceDataset) -> np.ndarray:
+    def uncertainty(self, dataset: PieceDataset, measure: Measure) -> np.ndarray:
         return self.by_sentence[dataset.sentences]
 
 

@@ -1,0 +1,81 @@
+"""How much a round asks for, and which of the ranked sentences make up its batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nerc_trainer.costs import expert_dollars
+from nerc_trainer.errors import NercError
+
+if TYPE_CHECKING:
+    from nerc_trainer.recipe.active import ActiveSection
+    from nerc_trainer.recipe.sections import CostsSection
+
+UNLIMITED = float("inf")
+
+
+def round_size(active: ActiveSection, costs: CostsSection) -> tuple[float, float]:
+    """Sentences and words that a round asks for at most; one of them is infinite."""
+    if active.query_words is not None:
+        return UNLIMITED, active.query_words
+    if active.query_dollars is None:
+        return active.query_size, UNLIMITED
+    price = expert_dollars(1, costs)
+    if price == 0:
+        raise NercError("active.query_dollars: limits nothing while costs.expert_wage is 0; set active.query_words")
+    return UNLIMITED, active.query_dollars / price
+
+
+def most_wanted(words: np.ndarray, sentences: float, most_words: float, times: int) -> int:
+    """How many of the first sentences make ``times`` as many as a round asks for, in sentences or in words.
+
+    ``words`` [n] holds the words of each sentence, the most wanted first.
+    """
+    by_words = int(np.searchsorted(np.cumsum(words), times * most_words, side="right")) + 1
+    return int(min(len(words), times * sentences, by_words))
+
+
+def affordable(
+    words: np.ndarray,
+    count: float,
+    sentences_left: float,
+    words_left: float,
+    repeats: Callable[[int, Sequence[int]], bool] | None = None,
+) -> np.ndarray:
+    """Positions of the first ``count`` sentences that fit the budget; one too long for what is left is passed over, and
+    so is one that ``repeats`` says is nearly the same as one of those chosen before it.
+
+    ``words`` [n] holds the words of each sentence, the most wanted first.
+    """
+    count = int(min(count, sentences_left, len(words)))
+    if words_left == UNLIMITED and repeats is None:
+        return np.arange(count)
+    chosen: list[int] = []
+    for position, length in enumerate(words):
+        if len(chosen) >= count:
+            break
+        if length <= words_left and not (repeats is not None and repeats(position, chosen)):
+            chosen.append(position)
+            words_left -= length
+    return np.array(chosen, dtype=np.int64)
+
+
+def fill_round(
+    words: np.ndarray,
+    size: tuple[float, float],
+    left: tuple[float, float],
+    repeats: Callable[[int, Sequence[int]], bool] | None = None,
+) -> np.ndarray:
+    """Positions of the sentences of a round's batch: as many as ``size`` (sentences, words) asks for and the budget's
+    ``left`` (sentences, words) allows, but one where the budget has room for one and the round's words have not.
+
+    Where words are counted, only the sentences that twice as many words would take compete: else the last few words
+    would go to one-word sentences from the far end of the ranking.
+    """
+    sentences, most_words = size
+    reach = words if most_words == UNLIMITED else words[: most_wanted(words, sentences, most_words, 2)]
+    batch = affordable(reach, sentences, left[0], min(most_words, left[1]), repeats)
+    return batch if len(batch) else affordable(words, 1, *left)
