@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from nerc_trainer.recipe.sections import CostsSection
 
 UNLIMITED = float("inf")
+CANDIDATES = 10  # times what a round asks for: so many of the most wanted compete for it (10 to 50 in Zhdanov 2019)
 
 
 def round_size(active: ActiveSection, costs: CostsSection) -> tuple[float, float]:
@@ -29,13 +30,14 @@ def round_size(active: ActiveSection, costs: CostsSection) -> tuple[float, float
     return UNLIMITED, active.query_dollars / price
 
 
-def most_wanted(words: np.ndarray, sentences: float, most_words: float, times: int) -> int:
-    """How many of the first sentences make ``times`` as many as a round asks for, in sentences or in words.
+def candidates(words: np.ndarray, size: tuple[float, float]) -> int:
+    """How many of the first sentences compete for a round of ``size`` (sentences, words).
 
     ``words`` [n] holds the words of each sentence, the most wanted first.
     """
-    by_words = int(np.searchsorted(np.cumsum(words), times * most_words, side="right")) + 1
-    return int(min(len(words), times * sentences, by_words))
+    sentences, most_words = size
+    by_words = int(np.searchsorted(np.cumsum(words), CANDIDATES * most_words, side="right")) + 1
+    return int(min(len(words), CANDIDATES * sentences, by_words))
 
 
 def affordable(
@@ -72,10 +74,13 @@ def fill_round(
     """Positions of the sentences of a round's batch: as many as ``size`` (sentences, words) asks for and the budget's
     ``left`` (sentences, words) allows, but one where the budget has room for one and the round's words have not.
 
-    Where words are counted, only the sentences that twice as many words would take compete: else the last few words
-    would go to one-word sentences from the far end of the ranking.
+    Where a round's words are limited its `candidates` come first: the last few words would often find no other
+    sentences short enough than those at the far end of the ranking.
     """
     sentences, most_words = size
-    reach = words if most_words == UNLIMITED else words[: most_wanted(words, sentences, most_words, 2)]
-    batch = affordable(reach, sentences, left[0], min(most_words, left[1]), repeats)
+    limits = (sentences, left[0], min(most_words, left[1]), repeats)
+    reach = len(words) if most_words == UNLIMITED else candidates(words, size)
+    batch = affordable(words[:reach], *limits)
+    if not len(batch):
+        batch = affordable(words, *limits)
     return batch if len(batch) else affordable(words, 1, *left)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-CANDIDATES = 10  # times what a round asks for: so many of the most wanted are compared (Zhdanov 2019 takes 10 to 50)
 SAME = 0.85  # of their words in their order; two sentences of seven words that differ in one are near-duplicates
 
 _DIGIT = re.compile(r"\d")

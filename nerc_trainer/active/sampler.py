@@ -11,7 +11,7 @@ import numpy as np
 from transformers import TrainerControl, TrainerState, TrainingArguments
 
 from nerc_trainer.active import diversity, strategies
-from nerc_trainer.active.batch import affordable, fill_round, most_wanted, round_size
+from nerc_trainer.active.batch import affordable, candidates, fill_round, round_size
 from nerc_trainer.active.journal import RunJournal
 from nerc_trainer.active.oracle import ExpertLabel, Oracle
 from nerc_trainer.active.priorities import check_labels, pool_priorities
@@ -124,16 +124,16 @@ class EntropySamplerCallback(RoundCallback):
         if self._active.diversity is None:
             return order[fill_round(words[order], self._size, self._left())]
         count = len(fill_round(words[order], self._size, self._left()))
-        candidates = order[: most_wanted(words[order], *self._size, diversity.CANDIDATES)]
-        vectors = encoder_means(trainer, PieceDataset(self.training_set.text, pool[candidates]))
+        compared = order[: candidates(words[order], self._size)]
+        vectors = encoder_means(trainer, PieceDataset(self.training_set.text, pool[compared]))
 
         def choose() -> np.ndarray:
             if self._active.diversity == "kmeans":
                 seed = np.random.SeedSequence((self._seed, round_number)).generate_state(1)
-                spread = diversity.kmeans(vectors, priorities[candidates], count, int(seed[0]))
+                spread = diversity.kmeans(vectors, priorities[compared], count, int(seed[0]))
             else:
                 spread = diversity.coreset(vectors, 2 * count)  # some are left out for being nearly the same
-            wanted = np.concatenate([candidates[spread], order[len(candidates) :]])
+            wanted = np.concatenate([compared[spread], order[len(compared) :]])
             repeats = diversity.near_duplicates(lambda position: self._tokens[int(pool[wanted[position]])])
             return wanted[fill_round(words[wanted], self._size, self._left(), repeats)]
 
