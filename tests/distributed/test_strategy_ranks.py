@@ -10,7 +10,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 from launcher import run, small_recipe
 
 SCRIPT = str(Path(__file__).with_name("strategies_run.py"))
-SETTINGS = {"active.max_iterations": 1, "active.min_iterations": 1, "active.stop.kappa": 0.99}
+SETTINGS = {
+    "active.max_iterations": 1,
+    "active.min_iterations": 1,
+    "active.stop.kappa": 0.99,
+    "active.fine_tune_epochs": 4,
+    "training.learning_rate": 0.01,  # so that the models of a committee differ
+}
 
 
 def test_two_ranks_ask_for_what_one_asks_for(tmp_path: Path) -> None:
