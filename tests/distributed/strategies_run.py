@@ -50,6 +50,9 @@ def main() -> None:
         asked[name] = sampler._select(rounds.trainer, number)["ids"]
     if PartialState().is_main_process:
         print(json.dumps({"ranks": PartialState().num_processes, "asked": asked}), flush=True)
+    # The thread that made the last broadcast drops its tensors, for which it needs the interpreter's lock; freeing the
+    # process group holds the lock and waits for that thread. Here the main thread waits without the lock.
+    PartialState().wait_for_everyone()
     leave_ranks()
 
 
