@@ -231,10 +231,20 @@ class RunJournal:
         trained = self.model_folder(number)
         if trained.is_dir() or number == 0:
             return trained if trained.is_dir() else None
-        before = self.model_folder(number - 1)
-        if problems := check_seal(before):
-            raise NercError(f"{before}: not the model of round {number - 1} any more ({problems[0]}); {WAY_OUT}")
-        return before
+        return self._sealed_model(number - 1)
+
+    def _sealed_model(self, number: int) -> Path:
+        folder = self.model_folder(number)
+        if problems := check_seal(folder):
+            raise NercError(f"{folder}: not the model of round {number} any more ({problems[0]}); {WAY_OUT}")
+        return folder
+
+    def earlier_models(self, before: int, count: int) -> list[Path]:
+        """The models of the last ``count`` rounds before round ``before``, the newest first; fewer where it has fewer.
+
+        Raises NercError when one of them is gone or changed.
+        """
+        return [self._sealed_model(number) for number in range(before - 1, max(before - 1 - count, -1), -1)]
 
     def trained(self, number: int) -> dict[str, Any] | None:
         """What `complete_model` was told, once the round's model is there."""
@@ -259,6 +269,13 @@ class RunJournal:
         write_json(self._round(number) / "training.json", dict(training))
         partial.rename(partial.with_name("model"))
         sync_folder(partial.parent)
+
+    def signs(self, number: int) -> dict[str, Any] | None:
+        """What a round's model said of the stop set, once it was asked."""
+        return self._read(f"stopping/round-{number:02d}.json")
+
+    def write_signs(self, number: int, signs: Mapping[str, Any]) -> None:
+        write_json(self.run_dir / "stopping" / f"round-{number:02d}.json", dict(signs))
 
     def record(self, number: int) -> dict[str, Any] | None:
         """A round's figures, once it is evaluated and sealed."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from transformers import TrainerControl, TrainerState, TrainingArguments
 
+from nerc_trainer.active.strategies import ranks
 from nerc_trainer.corpus.encode import PieceDataset
 from nerc_trainer.ranks import on_main
 from nerc_trainer.training.callbacks import RoundCallback
@@ -46,7 +47,7 @@ class PrecisionCheck(RoundCallback):
     def __init__(self, recipe: Recipe, training_set: TrainingSet, journal: RunJournal) -> None:
         self.found: dict[str, Any] | None = None
         self._training_set, self._journal = training_set, journal
-        self._seed, self._scores = recipe.run.seed, recipe.active.strategy != "random"
+        self._seed, self._scores = recipe.run.seed, recipe.active.strategy not in ("random", "longest")
 
     def on_round_begin(
         self,
@@ -85,7 +86,7 @@ def agreement_of(scores: np.ndarray, exact: np.ndarray) -> dict[str, float | Non
     """Spearman's rank correlation of two scores [n], None where one has no ranks, and the share of the top tenth (at
     least one) that both have.
     """
-    first, second = _ranks(scores), _ranks(exact)
+    first, second = ranks(scores), ranks(exact)
     has_ranks = np.ptp(first) > 0 and np.ptp(second) > 0
     count = max(1, len(scores) // TOP_SHARE)
     top = [set(np.argsort(-values, kind="stable")[:count].tolist()) for values in (scores, exact)]
@@ -93,9 +94,3 @@ def agreement_of(scores: np.ndarray, exact: np.ndarray) -> dict[str, float | Non
         "spearman": round(float(np.corrcoef(first, second)[0, 1]), 6) if has_ranks else None,
         "top_overlap": round(len(top[0] & top[1]) / count, 4),
     }
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    """Ranks from 1; equals share the mean of theirs."""
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return (np.cumsum(counts) - (counts - 1) / 2)[place]

@@ -110,6 +110,8 @@ class Rounds:
             pool_left=len(self.sampler.training_set.pool()),
             can_ask=self.sampler.can_ask(),
             active=self.recipe.active,
+            dollars=[row["dollars"] for row in self.history],
+            signs=self.sampler.stop_set.signs(self.trainer, len(self.history) - 1),
         )
 
     def train(self, number: int) -> dict[str, float]:

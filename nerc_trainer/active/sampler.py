@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from transformers import TrainerControl, TrainerState, TrainingArguments
 
-from nerc_trainer.active import strategies
+from nerc_trainer.active import diversity, strategies
+from nerc_trainer.active.batch import UNLIMITED, affordable, candidates, fill_round, round_size
 from nerc_trainer.active.journal import RunJournal
 from nerc_trainer.active.oracle import ExpertLabel, Oracle
+from nerc_trainer.active.priorities import check_labels, pool_priorities
+from nerc_trainer.active.stop_set import StopSet
 from nerc_trainer.corpus.column import Picked
 from nerc_trainer.corpus.encode import PieceDataset
 from nerc_trainer.costs import ExpertWork, budget_left
 from nerc_trainer.errors import NercError
 from nerc_trainer.ranks import on_main
 from nerc_trainer.training.callbacks import RoundCallback
+from nerc_trainer.training.scores import encoder_means
 from nerc_trainer.training.training_set import TrainingSet
 
 if TYPE_CHECKING:
@@ -26,19 +31,34 @@ if TYPE_CHECKING:
 
 
 class EntropySamplerCallback(RoundCallback):
-    """At the start of a round: the sentences with the highest mean token entropy go to the oracle.
+    """At the start of a round: the sentences that the recipe's strategy wants most go to the oracle; those with the
+    highest mean token entropy, unless it says otherwise.
 
     Round 0 asks for a random share of the corpus. What an earlier start of the same run has selected or been told is
     taken from its journal and not asked again.
     """
 
-    def __init__(self, recipe: Recipe, training_set: TrainingSet, oracle: Oracle, journal: RunJournal) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        training_set: TrainingSet,
+        oracle: Oracle,
+        journal: RunJournal,
+        tokens: Sequence[Sequence[str]] = (),
+        llm_confidence: np.ndarray | None = None,
+    ) -> None:
+        """``tokens`` holds the words of each train sentence, which ``active.diversity`` reads; ``llm_confidence`` float
+        [sentences] how sure the LLM is of each, None where it does not say."""
+        check_labels(recipe.active, training_set)
         self.training_set = training_set
         self.oracle = oracle
         self.journal = journal
+        self.stop_set = StopSet(recipe, training_set, journal)
         self.selection: dict[str, Any] = {}
         self.waits = False  # for people, whose answers are not in
-        self._active, self._costs, self._seed = recipe.active, recipe.costs, recipe.run.seed
+        self._recipe, self._active, self._costs, self._seed = recipe, recipe.active, recipe.costs, recipe.run.seed
+        self._size = round_size(recipe.active, recipe.costs)
+        self._tokens, self._llm_confidence = tokens, llm_confidence
 
     def on_round_begin(
         self,
@@ -74,15 +94,16 @@ class EntropySamplerCallback(RoundCallback):
         pool = self.training_set.pool()
         ids = Picked(self.training_set.ids, pool)
         initial = round_number == 0
-        if initial or self._active.strategy == "random":
+        if initial:
             priorities = strategies.random(len(pool), self._seed, round_number)
         else:
-            priorities = trainer.uncertainty(PieceDataset(self.training_set.text, pool))
-        count = round(self._active.initial_expert * len(pool)) if initial else self._active.query_size
-        sentences, words = self._left()
-        # Under a limit in words some of the highest may be too long, and lower ones take their place.
-        order = strategies.top(priorities, ids, max(count, 1) if words == float("inf") else len(pool))
-        chosen = order[affordable(self.training_set.words[pool[order]], max(count, 1), sentences, words)]
+            priorities = self._priorities(trainer, pool, round_number)
+        count = max(round(self._active.initial_expert * len(pool)), 1) if initial else self._active.query_size
+        order = strategies.top(priorities, ids, len(pool) if self._may_pass_over(initial) else count)
+        if initial:
+            chosen = order[affordable(self.training_set.words[pool[order]], count, *self._left())]
+        else:
+            chosen = self._batch(trainer, pool, order, priorities, round_number)
         if initial and not len(chosen):
             raise NercError("active.budget: has no room for a single sentence of data.train; raise it")
         return {
@@ -91,6 +112,43 @@ class EntropySamplerCallback(RoundCallback):
             "priorities": [float(priorities[index]) for index in chosen],
             "pool": {"sentences": len(pool), "mean_priority": float(priorities.mean())},
         }
+
+    def _may_pass_over(self, initial: bool) -> bool:
+        """Whether some of the most wanted may be left out, being too long or too like others, for less wanted ones."""
+        differs = self._active.diversity is not None and not initial
+        by_words = self._size[1] != UNLIMITED and not initial
+        return differs or by_words or self._left()[1] != UNLIMITED
+
+    def _priorities(self, trainer: NercTrainer, pool: np.ndarray, round_number: int) -> np.ndarray:
+        def earlier_models() -> list[Path]:
+            return on_main(lambda: self.journal.earlier_models(round_number - 1, self._active.committee - 1))
+
+        return pool_priorities(
+            self._recipe, trainer, self.training_set, pool, round_number, earlier_models, self._llm_confidence
+        )
+
+    def _batch(
+        self, trainer: NercTrainer, pool: np.ndarray, order: np.ndarray, priorities: np.ndarray, round_number: int
+    ) -> np.ndarray:
+        """What a round asks for of the pool, of which ``order`` has the most wanted first; int64."""
+        words = self.training_set.words[pool]
+        if self._active.diversity is None:
+            return order[fill_round(words[order], self._size, self._left())]
+        count = len(fill_round(words[order], self._size, self._left()))
+        compared = order[: candidates(words[order], self._size)]
+        vectors = encoder_means(trainer, PieceDataset(self.training_set.text, pool[compared]))
+
+        def choose() -> np.ndarray:
+            if self._active.diversity == "kmeans":
+                seed = np.random.SeedSequence((self._seed, round_number)).generate_state(1)
+                spread = diversity.kmeans(vectors, priorities[compared], count, int(seed[0]))
+            else:
+                spread = diversity.coreset(vectors, 2 * count)  # some are left out for being nearly the same
+            wanted = np.concatenate([compared[spread], order[len(compared) :]])
+            repeats = diversity.near_duplicates(lambda position: self._tokens[int(pool[wanted[position]])])
+            return wanted[fill_round(words[wanted], self._size, self._left(), repeats)]
+
+        return on_main(choose)
 
     def _left(self) -> tuple[float, float]:
         return budget_left(self._active.budget, ExpertWork.of(self.training_set.counts()), self._costs)
@@ -112,21 +170,3 @@ def answered(selection: dict[str, Any], labels: Sequence[ExpertLabel]) -> dict[s
     known = {label.id for label in labels}
     kept = [index for index, name in enumerate(selection["ids"]) if name in known]
     return selection | {name: [selection[name][index] for index in kept] for name in ("ids", "priorities")}
-
-
-def affordable(words: np.ndarray, count: int, sentences_left: float, words_left: float) -> np.ndarray:
-    """Positions of the first ``count`` sentences that fit the budget; one too long for what is left is passed over.
-
-    ``words`` [n] holds the words of each sentence, the most wanted first.
-    """
-    count = int(min(count, sentences_left, len(words)))
-    if words_left == float("inf"):
-        return np.arange(count)
-    chosen: list[int] = []
-    for position, length in enumerate(words):
-        if len(chosen) == count:
-            break
-        if length <= words_left:
-            chosen.append(position)
-            words_left -= length
-    return np.array(chosen, dtype=np.int64)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from nerc_trainer.active.oracle import FilesOracle, Oracle, TruthOracle
 from nerc_trainer.active.precision import PrecisionCheck, choose_precision
+from nerc_trainer.active.priorities import check_tagger
 from nerc_trainer.active.rounds import Rounds
 from nerc_trainer.active.sampler import EntropySamplerCallback
 from nerc_trainer.corpus.column import Column
@@ -24,11 +25,14 @@ if TYPE_CHECKING:
 def build_rounds(recipe: Recipe, arguments: TrainingArguments, corpus: Corpus, journal: RunJournal) -> Rounds:
     """Build the parts of a run from a recipe and its corpus."""
     bench = build_workbench(recipe, arguments, corpus)
+    check_tagger(recipe.active, bench.trainer)
     oracle: Oracle = FilesOracle(journal)
     if recipe.active.oracle == "truth":
         oracle = TruthOracle(Column(corpus.train, "id"), Column(corpus.train, "ner_tags"))
-    sampler = EntropySamplerCallback(recipe, bench.training_set(bench.llm_tags()), oracle, journal)
-    precision = PrecisionCheck(recipe, sampler.training_set, journal)
+    training_set = bench.training_set(bench.llm_tags(), askable=bench.llm_asked())
+    tokens = Column(corpus.train, "tokens")
+    sampler = EntropySamplerCallback(recipe, training_set, oracle, journal, tokens, bench.llm_confidence())
+    precision = PrecisionCheck(recipe, training_set, journal)
     now = choose_precision(recipe, bench.trainer)
     bench.trainer.score_in = on_main(lambda: journal.decide("score_in", now))
     for callback in (precision, sampler, RoundTracking(bench.trainer)):

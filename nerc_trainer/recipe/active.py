@@ -23,11 +23,86 @@ class Budget(Section):
         return self
 
 
+class StopSection(Section):
+    """Further reasons to end the rounds, off while null. Each waits for active.min_iterations, and any one will do."""
+
+    sentences: int = Field(
+        default=2000,
+        ge=1,
+        description="Size of the stop set: train sentences, drawn once, on which uncertainty, changed and kappa are "
+        "measured. They stay in the pool.",
+    )
+    uncertainty: float | None = Field(
+        default=None,
+        gt=0,
+        description="Mean token entropy, in nats, of those of the stop set that the expert has not labelled, below "
+        "which the tagger is sure enough (Zhu et al. 2008); 0.01, say.",
+    )
+    changed: float | None = Field(
+        default=None,
+        ge=0,
+        lt=1,
+        description="Share of the stop set's words whose tag a round may change at most to count as the last "
+        "(Zhu et al. 2008); 0.001, say.",
+    )
+    kappa: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="Agreement of each model with the one before, Cohen's kappa over the stop set's words and on "
+        "average over three rounds, that ends the run (Bloodgood and Vijay-Shanker 2009, who advise 0.99).",
+    )
+    dollars_per_point: float | None = Field(
+        default=None,
+        gt=0,
+        description="What a hundredth of dev F1 is worth, in dollars of the costs section: the run ends when the last "
+        "three rounds have paid more for it.",
+    )
+
+
 class ActiveSection(Section):
     """The rounds of active learning."""
 
-    strategy: Literal["entropy", "random"] = Field(
-        default="entropy", description="How the next sentences are chosen: highest mean token entropy, or at random."
+    strategy: Literal[
+        "entropy",
+        "sum_entropy",
+        "max_entropy",
+        "entity_entropy",
+        "mnlp",
+        "least_confidence",
+        "lowest_probability",
+        "margin",
+        "bald",
+        "committee",
+        "disagreement",
+        "random",
+        "longest",
+    ] = Field(
+        default="entropy",
+        description="How the next sentences are chosen. By the entropy of the words' tags: entropy (mean), "
+        "sum_entropy, max_entropy, entity_entropy (mean over what is likely inside entities). By the probability of "
+        "the best tags: mnlp (mean logarithm), least_confidence (sum), lowest_probability (the worst word), margin "
+        "(lead over the second tag). By what others say: bald (thinned copies of the last layer), committee (the "
+        "models of earlier rounds), disagreement (the LLM's labels). By none: random, longest.",
+    )
+    committee: int = Field(
+        default=3,
+        ge=2,
+        description="Models that the strategy committee asks: the last round's and those before it. Each scores the "
+        "whole pool.",
+    )
+    llm_doubt: float = Field(
+        default=0.0,
+        ge=0,
+        description="How much the doubt about the LLM's label of a sentence counts beside the strategy: what the "
+        "product of the LLM's own confidence and the tagger's agreement lacks to 1. Ranks are added, so 1 is as much. "
+        "It takes a second pass over the pool.",
+    )
+    diversity: Literal["kmeans", "coreset"] | None = Field(
+        default=None,
+        description="Makes the sentences of a round differ: of ten times as many as it asks for, the most wanted, one "
+        "from each cluster (kmeans), or each the farthest from those before it (coreset), as the encoder sees them; "
+        "and no two that are nearly the same. null for the most wanted alone.",
     )
     oracle: Literal["truth", "files"] = Field(
         default="truth",
@@ -37,7 +112,20 @@ class ActiveSection(Section):
     initial_expert: float = Field(
         default=0.12, gt=0, lt=1, description="Share of the training sentences that the expert labels beforehand."
     )
-    query_size: int = Field(default=50, ge=1, description="Sentences that go to the expert in each round.")
+    query_size: int = Field(
+        default=50,
+        ge=1,
+        description="Sentences that go to the expert in each round, unless query_words or query_dollars is given.",
+    )
+    query_words: int | None = Field(
+        default=None,
+        ge=1,
+        description="Words that go to the expert in each round at most, but one sentence at least: so no strategy wins "
+        "by long sentences. null for query_size.",
+    )
+    query_dollars: float | None = Field(
+        default=None, gt=0, description="The same in dollars of the expert's time, as the costs section counts them."
+    )
     start: Literal["warm", "cold"] = Field(
         default="warm", description="Whether a round goes on from the last model (warm) or from the encoder (cold)."
     )
@@ -50,6 +138,7 @@ class ActiveSection(Section):
     max_iterations: int = Field(default=15, ge=0, description="Rounds after which the run stops in any case.")
     patience: int = Field(default=1, ge=1, description="Rounds in a row without a gain that stop the run.")
     budget: Budget | None = Field(default=None, description="Limit on the expert's labels; null for none.")
+    stop: StopSection = Field(default_factory=StopSection, description="Further reasons to end the rounds.")
     token_budget: int | None = Field(
         default=None,
         ge=1,
@@ -67,4 +156,10 @@ class ActiveSection(Section):
     def _iterations_are_in_order(self) -> "ActiveSection":
         if self.min_iterations > self.max_iterations:
             raise refuse("min_iterations", f"more than active.max_iterations, which is {self.max_iterations}")
+        return self
+
+    @model_validator(mode="after")
+    def _one_size_of_a_round(self) -> "ActiveSection":
+        if self.query_words is not None and self.query_dollars is not None:
+            raise refuse("query_dollars", "active.query_words is given already; set one of the two to null")
         return self

@@ -27,7 +27,7 @@ from transformers import (
 )
 from transformers.trainer_utils import PredictionOutput, TrainOutput
 
-from nerc_trainer.active.scoring import mean_token_entropy, piece_entropy
+from nerc_trainer.active.scoring import ENTROPY, Measure
 from nerc_trainer.corpus.batches import IGNORED, RankBatches, TrainingLoader, collate, length_batches, share_batches
 from nerc_trainer.corpus.encode import PieceDataset
 from nerc_trainer.corpus.inner_words import InnerWords
@@ -226,21 +226,21 @@ class NercTrainer(Trainer):
 
     # Scoring and evaluation
 
-    def uncertainty(self, dataset: PieceDataset) -> np.ndarray:
-        """Mean token entropy of each sentence of ``dataset``, float64 [sentences]; the same on any number of ranks.
+    def uncertainty(self, dataset: PieceDataset, measure: Measure = ENTROPY) -> np.ndarray:
+        """How uncertain each sentence of ``dataset`` is, float64 [sentences]; the same on any number of ranks.
 
-        One float a piece is kept and shared, never logits.
+        Mean token entropy unless ``measure`` says otherwise. One float a piece is kept and shared, never logits.
         """
         sums = torch.zeros(len(dataset), device=self.args.device)
 
         def keep(batch: torch.Tensor, logits: torch.Tensor, inputs: dict[str, torch.Tensor]) -> None:
-            sums[batch] = piece_entropy(logits, inputs["word_mask"])
+            sums[batch] = measure.of_pieces(logits, inputs)
 
         self._forward(dataset, keep, "scoring", self.score_in)
         piece_sums = self.accelerator.reduce(sums, "sum").cpu().numpy()
         if not np.isfinite(piece_sums).all():
             raise NercError("the tagger's scores are not numbers: training has diverged; lower training.learning_rate")
-        return mean_token_entropy(piece_sums, dataset.owners(), dataset.text.words()[dataset.sentences])
+        return measure.of_sentences(piece_sums, dataset.owners(), dataset.text.words()[dataset.sentences])
 
     def predict_tags(self, dataset: PieceDataset) -> tuple[list[list[str]], float | None]:
         """Most probable BIO tags of each sentence, and the mean loss over words where ``dataset`` is labelled."""

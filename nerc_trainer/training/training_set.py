@@ -21,8 +21,8 @@ UNLABELLED, LLM, EXPERT, LEFT_OUT = 0, 1, 2, 3
 class TrainingSet:
     """Every sentence of the training corpus once: unlabelled, with the labels of the LLM or of the expert, or left out.
 
-    The pool is what the expert has not labelled, and of sentences with the same words only the first: the expert is
-    asked once, and the answer holds for all of them. It replaces the LLM's labels and is final.
+    The pool is what the expert may be asked for and has not labelled, and of sentences with the same words only the
+    first: the expert is asked once, and the answer holds for all of them. It replaces the LLM's labels and is final.
     """
 
     def __init__(
@@ -32,11 +32,13 @@ class TrainingSet:
         labels: LabelSet,
         llm_tags: Sequence[list[str]] | None = None,
         first_equal: np.ndarray | None = None,
+        askable: np.ndarray | None = None,
     ) -> None:
         """``llm_tags`` holds BIO tags for each sentence, an empty list where the LLM gave none.
 
         ``first_equal`` [n] holds the index of the first sentence with the same words, as `first_of_equals` finds it;
-        None where no sentence repeats another.
+        None where no sentence repeats another. ``askable`` bool [n] says what the expert may be asked for; None for
+        all.
         """
         self.ids = ids
         self.text = text
@@ -45,6 +47,11 @@ class TrainingSet:
         self._asked = np.zeros(len(self.ids), dtype=bool)
         self._seconds = np.full(len(self.ids), np.nan)  # of the expert, where they were noted
         self._first_equal = np.arange(len(self.ids)) if first_equal is None else first_equal
+        # Of equal sentences the first stands for all, so it may be asked for if one of them may.
+        self._askable = np.ones(len(self.ids), dtype=bool)
+        if askable is not None:
+            self._askable[:] = False
+            self._askable[self._first_equal[askable]] = True
         self._equals: defaultdict[int, list[int]] = defaultdict(list)
         for index, first in enumerate(self._first_equal.tolist()):
             if first != index:
@@ -90,7 +97,8 @@ class TrainingSet:
 
     def pool(self) -> np.ndarray:
         """Indices of the sentences that the expert could still be asked for."""
-        return np.flatnonzero(np.isin(self.source, (UNLABELLED, LLM)) & (self._first_equal == np.arange(len(self.ids))))
+        firsts = self._first_equal == np.arange(len(self.ids))
+        return np.flatnonzero(np.isin(self.source, (UNLABELLED, LLM)) & firsts & self._askable)
 
     def labelled(self) -> PieceDataset:
         """What the tagger trains on: every labelled sentence once."""

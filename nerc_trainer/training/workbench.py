@@ -43,18 +43,34 @@ class Workbench:
     text: EncodedText
     splits: dict[str, PieceDataset]
 
-    def training_set(self, llm_tags: Sequence[list[str]] | None, one_label_for_equals: bool = True) -> TrainingSet:
+    def training_set(
+        self,
+        llm_tags: Sequence[list[str]] | None,
+        one_label_for_equals: bool = True,
+        askable: np.ndarray | None = None,
+    ) -> TrainingSet:
         """The train sentences, labelled so far by nobody but the LLM, whose tags are given (empty: none).
 
-        With ``one_label_for_equals`` a label of the expert holds for all sentences with the same words.
+        With ``one_label_for_equals`` a label of the expert holds for all sentences with the same words. ``askable``
+        bool [sentences] says which of them the expert may be asked for; None for all.
         """
         first_equal = first_of_equals(Column(self.corpus.train, "tokens")) if one_label_for_equals else None
-        return TrainingSet(Column(self.corpus.train, "id"), self.text, self.corpus.labels, llm_tags, first_equal)
+        ids = Column(self.corpus.train, "id")
+        return TrainingSet(ids, self.text, self.corpus.labels, llm_tags, first_equal, askable)
 
     def llm_tags(self) -> list[list[str]] | None:
         """What the LLM said of each train sentence; None where the recipe has no LLM labels."""
         train = self.corpus.train
         return list(Column(train, "llm_tags")) if "llm_tags" in train.column_names else None
+
+    def llm_asked(self) -> np.ndarray | None:
+        """Which train sentences the LLM was asked about, bool [sentences], those included whose replies were rejected;
+        None where it was asked about none."""
+        train = self.corpus.train
+        if "llm_status" not in train.column_names:
+            return None
+        asked = np.array([bool(status) for status in Column(train, "llm_status")])
+        return asked if asked.any() else None
 
     def llm_confidence(self) -> np.ndarray | None:
         """How sure the LLM was of each train sentence, float64 in [0, 1] (1 where it did not say); None without any."""

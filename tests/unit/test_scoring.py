@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from scipy.special import softmax
 from scipy.stats import entropy
 
-from nerc_trainer.active.scoring import mean_token_entropy, piece_entropy, word_entropy
+from nerc_trainer.active.scoring import ENTROPY, Combine, over_pieces, over_words, word_entropy
 from nerc_trainer.active.strategies import top
 from nerc_trainer.corpus.batches import collate
 from nerc_trainer.corpus.encode import PieceDataset, encode_words
@@ -50,8 +50,8 @@ def scores(
     text = encode_words(sentences, tokenizer, max_length)
     dataset = PieceDataset(text, np.arange(len(sentences)))
     batch = collate([dataset[index] for index in range(len(dataset))], text.pad_id)
-    sums = piece_entropy(word_logits(TableTagger(tokenizer, unsure), batch), batch["word_mask"])
-    return mean_token_entropy(sums.numpy(), text.piece_sentence, text.words())
+    sums = ENTROPY.of_pieces(word_logits(TableTagger(tokenizer, unsure), batch), batch)
+    return ENTROPY.of_sentences(sums.numpy(), text.piece_sentence, text.words())
 
 
 logit_rows = st.lists(st.lists(st.floats(-30, 30, width=32), min_size=LABELS, max_size=LABELS), min_size=1, max_size=8)
@@ -83,14 +83,20 @@ def test_words_that_are_padding_do_not_count_even_when_they_are_no_numbers() -> 
     logits = torch.zeros(2, 3, LABELS)
     logits[1, 1:] = torch.nan
     mask = torch.tensor([[True, True, True], [True, False, False]])
-    np.testing.assert_allclose(piece_entropy(logits, mask).numpy(), [3 * MOST, MOST], rtol=1e-6)
+    entropies = word_entropy(logits)
+    for combine in ("mean", "sum"):
+        np.testing.assert_allclose(over_words(entropies, mask, combine).numpy(), [3 * MOST, MOST], rtol=1e-6)
+    np.testing.assert_allclose(over_words(entropies, mask, "max").numpy(), [MOST, MOST], rtol=1e-6)
 
 
-def test_mean_over_the_words_of_all_pieces_of_a_sentence() -> None:
-    piece_sums = np.array([1.0, 2.0, 6.0, 0.5], dtype=np.float32)
-    result = mean_token_entropy(piece_sums, np.array([0, 1, 1, 2]), np.array([2, 4, 1]))
+@pytest.mark.parametrize(
+    ("combine", "wanted"), [("mean", [0.5, 2.0, 0.5]), ("sum", [1.0, 8.0, 0.5]), ("max", [1.0, 6.0, 0.5])]
+)
+def test_pieces_of_a_sentence_become_one_number(combine: Combine, wanted: list[float]) -> None:
+    pieces = np.array([1.0, 2.0, 6.0, 0.5], dtype=np.float32)
+    result = over_pieces(pieces, np.array([0, 1, 1, 2]), np.array([2, 4, 1]), combine)
     assert result.dtype == np.float64
-    np.testing.assert_array_equal(result, [0.5, 2.0, 0.5])
+    np.testing.assert_array_equal(result, wanted)
 
 
 def test_special_tokens_do_not_count(wordpiece: PreTrainedTokenizerFast) -> None:

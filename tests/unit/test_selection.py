@@ -14,12 +14,15 @@ from hypothesis import strategies as st
 from transformers import TrainerControl, TrainerState, TrainingArguments
 
 from nerc_trainer.active import strategies
+from nerc_trainer.active.batch import affordable
 from nerc_trainer.active.journal import Answers, RunJournal
 from nerc_trainer.active.oracle import ExpertLabel, FilesOracle, TruthOracle
-from nerc_trainer.active.sampler import EntropySamplerCallback, affordable
+from nerc_trainer.active.sampler import EntropySamplerCallback
+from nerc_trainer.active.scoring import Measure
 from nerc_trainer.corpus.encode import PieceDataset, encode_words
 from nerc_trainer.corpus.labels import LabelSet
 from nerc_trainer.costs import ExpertWork, budget_left, expert_dollars
+from nerc_trainer.errors import NercError
 from nerc_trainer.recipe.active import Budget
 from nerc_trainer.recipe.sections import CostsSection, Recipe
 from nerc_trainer.training.training_set import TrainingSet
@@ -140,7 +143,7 @@ class KnownUncertainty:
         self.by_sentence = np.array(by_sentence)
         self.train_dataset: PieceDataset | None = None
 
-    def uncertainty(self, dataset: PieceDataset) -> np.ndarray:
+    def uncertainty(self, dataset: PieceDataset, measure: Measure) -> np.ndarray:
         return self.by_sentence[dataset.sentences]
 
 
@@ -271,6 +274,47 @@ def test_the_expert_is_never_asked_beyond_the_budget(
     words = sampling.training_set.counts()["expert_words"]
     assert asked == {"sentences": 4, "words": 5, "dollars": 5}[next(iter(budget))]
     assert words == 4 * asked
+
+
+@pytest.mark.parametrize("size", [{"query_words": 10}, {"query_dollars": 0.1}])
+@pytest.mark.parametrize("strategy", ["entropy", "longest", "random"])
+def test_a_round_asks_for_no_more_words_than_its_size(
+    make_recipe: Callable[..., Recipe], wordpiece: PreTrainedTokenizerFast, size: dict[str, float], strategy: str
+) -> None:
+    recipe = make_recipe(
+        active={"initial_expert": 0.1, "strategy": strategy, "budget": {"words": 40}, **size},
+        costs={"expert_wage": 40.0, "expert_seconds_per_word": 0.9},
+    )
+    sampling = Sampling(recipe, wordpiece, UNCERTAINTY, LENGTHS)
+    length = {f"s{index}": words for index, words in enumerate(LENGTHS)}
+    sampling.begin(0)
+    for number in (1, 2):
+        words = sum(length[name] for name in sampling.begin(number))
+        assert 5 < words <= 10
+    assert sampling.training_set.counts()["expert_words"] <= 40
+
+
+def test_words_of_a_round_go_to_the_least_certain(make_sampling: MakeSampling) -> None:
+    sampling = make_sampling(initial_expert=0.1, query_words=11, query_size=1)
+    (taken,) = sampling.begin(0)
+    left = [index for index in range(10) if f"s{index}" != taken]
+    wanted, words = [], 11
+    for index in sorted(left, key=lambda index: -UNCERTAINTY[index]):
+        if LENGTHS[index] <= words:
+            wanted.append(f"s{index}")
+            words -= LENGTHS[index]
+    assert sampling.begin(1) == wanted
+
+
+@pytest.mark.parametrize(
+    ("active", "said"),
+    [({"strategy": "disagreement"}, "strategy = disagreement"), ({"llm_doubt": 0.5}, "llm_doubt = 0.5")],
+)
+def test_what_compares_with_the_llm_needs_its_labels(
+    make_sampling: MakeSampling, active: dict[str, object], said: str
+) -> None:
+    with pytest.raises(NercError, match=rf"active\.{said}: needs labels of an LLM"):
+        make_sampling(**active)
 
 
 def test_nothing_can_be_asked_of_an_empty_pool(make_sampling: MakeSampling) -> None:

@@ -88,6 +88,19 @@ def test_pool_is_what_the_expert_has_not_labelled(with_llm: TrainingSet) -> None
     assert with_llm.pool().tolist() == [1, 3]
 
 
+def test_pool_is_what_the_expert_may_be_asked_for(text: EncodedText, labels: LabelSet) -> None:
+    askable = np.array([True, True, False, False])
+    assert TrainingSet(IDS, text, labels, LLM_TAGS, askable=askable).pool().tolist() == [0, 1]
+
+
+def test_of_equal_sentences_the_first_stands_for_those_that_may_be_asked_for(
+    text: EncodedText, labels: LabelSet
+) -> None:
+    first_equal = np.array([0, 1, 2, 2])
+    askable = np.array([True, False, False, True])
+    assert TrainingSet(IDS, text, labels, None, first_equal, askable).pool().tolist() == [0, 2]
+
+
 def test_counts(with_llm: TrainingSet) -> None:
     assert with_llm.counts() == {
         "expert_sentences": 0,
