@@ -77,4 +77,7 @@ def leave_ranks() -> None:
     """An orderly end of the process group, without which some jobs abort at exit. Not after an error: it would wait."""
     from accelerate import PartialState
 
+    # A rank that leaves while another still talks to it can hang: gloo's thread then waits for Python's lock, which the
+    # end of DDP holds while it waits for that thread.
+    PartialState().wait_for_everyone()
     PartialState().destroy_process_group()
