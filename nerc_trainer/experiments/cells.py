@@ -19,6 +19,7 @@ from nerc_trainer.experiments.publication import is_kept, keep_model
 from nerc_trainer.files import write_json
 from nerc_trainer.ranks import end_with_parent, on_main
 from nerc_trainer.training.job import Job, join_ranks
+from nerc_trainer.training.shared_corpus import in_memory
 
 if TYPE_CHECKING:
     from nerc_trainer.corpus.load import Corpus
@@ -103,7 +104,7 @@ def _side_by_side(
     numbers = context.Queue()
     for number in range(workers):
         numbers.put(number)
-    pool = ProcessPoolExecutor(workers, context, _begin_work, (recipe, corpus, numbers, _devices(workers)))
+    pool = ProcessPoolExecutor(workers, context, _begin_work, (recipe, in_memory(corpus), numbers, _devices(workers)))
     try:
         tasks = {pool.submit(_work, cell): cell for cell in cells}
         for done in as_completed(tasks):
