@@ -116,8 +116,8 @@ def part_of(most_wanted: np.ndarray, count: int, seed: Sequence[int]) -> np.ndar
     """``count`` places, or all where there are fewer, in their order: the first half of ``most_wanted``, int64 [n], and
     as many of the others at random.
 
-    What was uncertain before mostly still is, so that half finds what a whole pass would. The random half looks for
-    what has become uncertain since, and sees to it that every score is renewed in time.
+    What was uncertain before is more often so now than chance has it, the less the more a round changes the tagger. The
+    random half looks for what has become uncertain since, and sees to it that every score is renewed in time.
     """
     count = min(count, len(most_wanted))
     wanted, others = np.split(most_wanted, [(count + 1) // 2])
