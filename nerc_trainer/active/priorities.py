@@ -46,39 +46,49 @@ def check_tagger(active: ActiveSection, trainer: NercTrainer) -> None:
         )
 
 
-def pool_priorities(
+def pool_scores(
     recipe: Recipe,
     trainer: NercTrainer,
     training_set: TrainingSet,
     pool: np.ndarray,
     round_number: int,
     earlier_models: Callable[[], list[Path]],
-    confidence: np.ndarray | None = None,
 ) -> np.ndarray:
-    """How much each sentence of the pool is wanted in a round, float64 [pool]. Call it on every rank.
+    """What is measured of each sentence of the pool in a round, float64 [measures, pool]. Call it on every rank.
 
-    ``earlier_models`` gives the folders of the models before the trainer's, the newest first; ``confidence`` float
-    [sentences] is how sure the LLM is of each train sentence, None where it does not say.
+    The first measure is the strategy's, the second, only where ``active.llm_doubt`` asks for it, the disagreement with
+    the LLM. ``earlier_models`` gives the folders of the models before the trainer's, the newest first.
     """
     active, seed = recipe.active, recipe.run.seed
     compares = active.strategy == "disagreement" or active.llm_doubt > 0
     dataset = PieceDataset(training_set.text, pool, training_set.tag_ids() if compares else None)
     if active.strategy == "random":
-        priorities = strategies.random(len(pool), seed, round_number)
+        scores = strategies.random(len(pool), seed, round_number)
     elif active.strategy == "longest":
-        priorities = strategies.longest(training_set.words[pool])
+        scores = strategies.longest(training_set.words[pool])
     elif active.strategy == "bald":
-        priorities = _bald(trainer, dataset, (seed, round_number))
+        scores = _bald(trainer, dataset, (seed, round_number))
     elif active.strategy == "committee":
         members = load_members(trainer, earlier_models(), recipe.model)
-        priorities = trainer.uncertainty(dataset, _committee(trainer, members))
+        scores = trainer.uncertainty(dataset, _committee(trainer, members))
     else:
-        priorities = trainer.uncertainty(dataset, strategies.MEASURES[active.strategy])
+        scores = trainer.uncertainty(dataset, strategies.MEASURES[active.strategy])
     if not active.llm_doubt:
-        return priorities
-    disagreements = trainer.uncertainty(dataset, strategies.MEASURES["disagreement"])
-    sure = np.ones(len(pool)) if confidence is None else confidence[pool]
-    return strategies.with_llm_doubt(priorities, disagreements, sure, active.llm_doubt)
+        return scores[None]
+    return np.stack([scores, trainer.uncertainty(dataset, strategies.MEASURES["disagreement"])])
+
+
+def priorities_of(
+    scores: np.ndarray, sentences: np.ndarray, active: ActiveSection, confidence: np.ndarray | None = None
+) -> np.ndarray:
+    """How much each of the sentences, int64 [n], is wanted by its ``scores`` [measures, n], float64 [n].
+
+    ``confidence`` float [train sentences] is how sure the LLM is of each, None where it does not say.
+    """
+    if not active.llm_doubt:
+        return scores[0]
+    sure = np.ones(len(sentences)) if confidence is None else confidence[sentences]
+    return strategies.with_llm_doubt(scores[0], scores[1], sure, active.llm_doubt)
 
 
 def _bald(trainer: NercTrainer, dataset: PieceDataset, seed: Sequence[int]) -> np.ndarray:

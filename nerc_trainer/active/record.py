@@ -38,7 +38,8 @@ def round_record(
     ``tokens`` and ``entities`` count what the expert has labelled so far, ``dollars`` what that cost. Where people have
     told their time, ``expert_seconds`` is its sum so far and ``timed_words`` the words that it was spent on.
     ``scoring`` says in which precision the pool was scored and how that agrees with float32, null where nothing was
-    scored.
+    scored; with `active.pool_fraction` also how many sentences were (``scored``) and, where that was the whole pool,
+    the share of those asked for that a part of it would have held (``found``).
     """
     ids = list(selection["ids"])
     added = sum(len(row["ids"]) for row in earlier if row["round"] > 0) + (len(ids) if number > 0 else 0)
@@ -47,7 +48,7 @@ def round_record(
         "branch": f"round-{number:02d}-added-{added:04d}",
         "strategy": selection["strategy"],
         "ids": ids,
-        "scoring": dict(scoring) if scoring is not None else None,
+        "scoring": {**scoring, **selection.get("scoring", {})} if scoring is not None else None,
         "f1": dev["f1"],
         "precision": dev["precision"],
         "recall": dev["recall"],

@@ -253,9 +253,11 @@ class Rounds:
 
 def _line(record: Mapping[str, Any]) -> str:
     test = f", test {record['test']['f1']:.4f}" if record["test"] else ""
+    found = (record["scoring"] or {}).get("found")
+    part = "" if found is None else f"; a part of the pool would have found {found:.0%} of what it asked for"
     return (
         f"round {record['round']}: {record['expert_sentences']} sentences from the expert, "
-        f"F1 on dev {record['f1']:.4f}{test}"
+        f"F1 on dev {record['f1']:.4f}{test}{part}"
     )
 
 

@@ -14,7 +14,8 @@ from nerc_trainer.active import diversity, strategies
 from nerc_trainer.active.batch import UNLIMITED, affordable, candidates, fill_round, round_size
 from nerc_trainer.active.journal import RunJournal
 from nerc_trainer.active.oracle import ExpertLabel, Oracle
-from nerc_trainer.active.priorities import check_labels, pool_priorities
+from nerc_trainer.active.pool_part import PoolPart, Scored, share_found
+from nerc_trainer.active.priorities import check_labels, pool_scores, priorities_of
 from nerc_trainer.active.stop_set import StopSet
 from nerc_trainer.corpus.column import Picked
 from nerc_trainer.corpus.encode import PieceDataset
@@ -58,6 +59,7 @@ class EntropySamplerCallback(RoundCallback):
         self.waits = False  # for people, whose answers are not in
         self._recipe, self._active, self._costs, self._seed = recipe, recipe.active, recipe.costs, recipe.run.seed
         self._size = round_size(recipe.active, recipe.costs)
+        self._part = PoolPart(recipe, journal, len(training_set.ids))
         self._tokens, self._llm_confidence = tokens, llm_confidence
 
     def on_round_begin(
@@ -92,26 +94,31 @@ class EntropySamplerCallback(RoundCallback):
 
     def _select(self, trainer: NercTrainer, round_number: int) -> dict[str, Any]:
         pool = self.training_set.pool()
-        ids = Picked(self.training_set.ids, pool)
         initial = round_number == 0
         if initial:
-            priorities = strategies.random(len(pool), self._seed, round_number)
+            known = Scored(strategies.random(len(pool), self._seed, round_number), np.arange(len(pool)), None)
         else:
-            priorities = self._priorities(trainer, pool, round_number)
+            known = self._score(trainer, pool, round_number)
+        scored, priorities = pool[known.places], known.priorities[known.places]
+        ids = Picked(self.training_set.ids, scored)
         count = max(round(self._active.initial_expert * len(pool)), 1) if initial else self._active.query_size
-        order = strategies.top(priorities, ids, len(pool) if self._may_pass_over(initial) else count)
+        order = strategies.top(priorities, ids, len(scored) if self._may_pass_over(initial) else count)
         if initial:
-            chosen = order[affordable(self.training_set.words[pool[order]], count, *self._left())]
+            chosen = order[affordable(self.training_set.words[scored[order]], count, *self._left())]
         else:
-            chosen = self._batch(trainer, pool, order, priorities, round_number)
+            chosen = self._batch(trainer, scored, order, priorities, round_number)
         if initial and not len(chosen):
             raise NercError("active.budget: has no room for a single sentence of data.train; raise it")
-        return {
+        selection: dict[str, Any] = {
             "strategy": "random" if initial else self._active.strategy,
             "ids": [ids[index] for index in chosen],
             "priorities": [float(priorities[index]) for index in chosen],
-            "pool": {"sentences": len(pool), "mean_priority": float(priorities.mean())},
+            "pool": {"sentences": len(pool), "mean_priority": float(known.priorities.mean())},
         }
+        if not initial and self._part.is_wanted:
+            found = share_found(known.places[chosen], known.part) if len(scored) == len(pool) else None
+            selection["scoring"] = {"scored": len(scored), "found": found}
+        return selection
 
     def _may_pass_over(self, initial: bool) -> bool:
         """Whether some of the most wanted may be left out, being too long or too like others, for less wanted ones."""
@@ -119,18 +126,25 @@ class EntropySamplerCallback(RoundCallback):
         by_words = self._size[1] != UNLIMITED and not initial
         return differs or by_words or self._left()[1] != UNLIMITED
 
-    def _priorities(self, trainer: NercTrainer, pool: np.ndarray, round_number: int) -> np.ndarray:
+    def _score(self, trainer: NercTrainer, pool: np.ndarray, round_number: int) -> Scored:
         def earlier_models() -> list[Path]:
             return on_main(lambda: self.journal.earlier_models(round_number - 1, self._active.committee - 1))
 
-        return pool_priorities(
-            self._recipe, trainer, self.training_set, pool, round_number, earlier_models, self._llm_confidence
+        return self._part.score(
+            pool,
+            round_number,
+            lambda part: pool_scores(self._recipe, trainer, self.training_set, part, round_number, earlier_models),
+            lambda scores, part: priorities_of(scores, part, self._active, self._llm_confidence),
+            self.training_set.words[pool],
+            self._size,
+            self._left()[1],
         )
 
     def _batch(
         self, trainer: NercTrainer, pool: np.ndarray, order: np.ndarray, priorities: np.ndarray, round_number: int
     ) -> np.ndarray:
-        """What a round asks for of the pool, of which ``order`` has the most wanted first; int64."""
+        """What a round asks for of the part of the pool that was scored, of which ``order`` has the most wanted first;
+        int64."""
         words = self.training_set.words[pool]
         if self._active.diversity is None:
             return order[fill_round(words[order], self._size, self._left())]

@@ -109,6 +109,15 @@ class ActiveSection(Section):
         description="Who labels: truth takes the corpus's own labels, a simulation; files hands each batch out to "
         "people with `nerc-trainer label export`, and `nerc-trainer label import` takes their labels in.",
     )
+    pool_fraction: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="Share of the pool that a round scores: half of it what was most uncertain when last scored, half "
+        "drawn at random, and at least ten times what the round asks for. The first and each fifth round after it "
+        "score the whole pool and note which share of their sentences a part would have found. null for the whole "
+        "pool; random and longest score none.",
+    )
     initial_expert: float = Field(
         default=0.12, gt=0, lt=1, description="Share of the training sentences that the expert labels beforehand."
     )

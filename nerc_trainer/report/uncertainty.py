@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -47,12 +48,25 @@ def uncertainty_part(run: RunData) -> Part | None:
         f"By the strategy {strategy}; round 0 was drawn at random. The mean over the whole pool went from "
         f"{score(first)} to {score(last)}."
     )
+    parts = {number: found["scoring"] for number, found in chosen.items() if found.get("scoring")}
+    if parts:
+        text += _part_text(parts)
     alt = f"A histogram of uncertainty for each round, as counts in shaded cells. {text}"
     return Part(
         "uncertainty",
         "How unsure the tagger was",
         [text],
         plots=[Plot(_draw(list(chosen), edges, counts), alt, numbers)],
+    )
+
+
+def _part_text(parts: Mapping[int, Mapping[str, Any]]) -> str:
+    """What rounds that scored a part of the pool have scored, and what such a part would have found of the whole."""
+    scored = sum(one["scored"] for one in parts.values())
+    found = [f"{one['found']:.0%} in round {number}" for number, one in parts.items() if one["found"] is not None]
+    share = f" Of what a whole pass chose, a part would have found {', '.join(found)}." if found else ""
+    return (
+        f" Some rounds scored a part of it, {count(scored)} sentences in all; the others count as last scored.{share}"
     )
 
 

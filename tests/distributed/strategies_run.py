@@ -26,6 +26,7 @@ CASES = {
     "doubt": {"strategy": "least_confidence", "llm_doubt": 1.0, "query_words": 60},
     "kmeans": {"diversity": "kmeans"},
     "coreset": {"strategy": "bald", "diversity": "coreset", "query_words": 60},
+    "part": {"pool_fraction": 0.3, "query_size": 3},
 }
 
 
@@ -39,7 +40,7 @@ def main() -> None:
     rounds.run()
     number, asked = len(rounds.history), {}
     for name, keys in CASES.items():
-        other = recipe.model_copy(update={"active": recipe.active.model_copy(update=keys)})
+        other = recipe.model_copy(update={"active": recipe.active.model_copy(update={"pool_fraction": None, **keys})})
         sampler = EntropySamplerCallback(
             other,
             rounds.sampler.training_set,

@@ -14,6 +14,7 @@ SETTINGS = {
     "active.max_iterations": 1,
     "active.min_iterations": 1,
     "active.stop.kappa": 0.99,
+    "active.pool_fraction": 0.3,
     "active.fine_tune_epochs": 4,
     "training.learning_rate": 0.01,  # so that the models of a committee differ
 }
@@ -30,5 +31,6 @@ def test_two_ranks_ask_for_what_one_asks_for(tmp_path: Path) -> None:
         said.append(figures["asked"])
     assert said[0] == said[1]
     assert len({tuple(ids) for ids in said[0].values()}) == len(said[0]), "they differ, so that a mix-up would show"
-    signs = [(tmp_path / f"run-{ranks}" / "stopping" / "round-00.json").read_bytes() for ranks in (1, 2)]
-    assert signs[0] == signs[1]
+    for name in ("stopping/round-00.json", "scores/round-01.npy", "scores/round-02.npy"):
+        kept = [(tmp_path / f"run-{ranks}" / name).read_bytes() for ranks in (1, 2)]
+        assert kept[0] == kept[1]

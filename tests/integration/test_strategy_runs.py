@@ -84,9 +84,8 @@ def play(rounds: Rounds) -> dict[str, Any]:
     assert rounds.reason_to_stop() is None
     number = len(rounds.history)
     rounds.trainer.begin_round(number)
-    record = rounds.publish(number, rounds.evaluate(number, rounds.train(number)))
-    rounds.history = rounds.journal.append(record)
-    return record
+    rounds.publish(number, rounds.evaluate(number, rounds.train(number)))
+    return rounds.history[-1]
 
 
 @torch.no_grad()
@@ -254,8 +253,9 @@ def test_no_sentence_stands_in_a_diverse_batch_with_one_nearly_the_same(
         ("active.strategy=bald", "active.diversity=kmeans"),
         ("active.strategy=committee", "active.query_words=40"),
         ("active.strategy=mnlp", "active.llm_doubt=1", "active.diversity=coreset"),
+        ("active.pool_fraction=0.4", "active.query_size=2", "active.llm_doubt=1", "active.diversity=kmeans"),
     ],
-    ids=["bald", "committee", "doubt"],
+    ids=["bald", "committee", "doubt", "part"],
 )
 def test_a_run_taken_up_again_asks_for_the_same(start: Start, settings: tuple[str, ...]) -> None:
     undisturbed = start(*settings, "active.max_iterations=3", run="one")
@@ -271,6 +271,72 @@ def test_a_run_taken_up_again_asks_for_the_same(start: Start, settings: tuple[st
     again.trainer.begin_round(3)
     assert [row["ids"] for row in again.history] == [row["ids"] for row in undisturbed.history]
     assert again.sampler.selection == undisturbed.sampler.selection
+
+
+PART = (
+    "active.pool_fraction=0.3",
+    "active.query_size=1",
+    "active.min_iterations=6",
+    "active.max_iterations=6",
+    *LEARNS,
+)
+
+
+def test_a_round_that_scores_a_part_chooses_from_it(start: Start) -> None:
+    rounds = start(*PART)
+    for _ in range(7):
+        play(rounds)
+    scoring = [row["scoring"] for row in rounds.history]
+    pools = [row["pool_left"] + 1 for row in rounds.history]
+    assert scoring[0] is None
+    wanted = [pools[1], *(round(0.3 * pool) for pool in pools[2:6]), pools[6]]
+    assert [one["scored"] for one in scoring[1:]] == wanted
+    assert [one["found"] for one in scoring[1:6]] == [None] * 5
+    assert scoring[6]["found"] in (0.0, 1.0), "the one sentence that round 6 asked for was in the part or not"
+
+
+def test_a_whole_round_asks_for_what_it_would_without_parts(start: Start) -> None:
+    part, whole = start(*PART, run="part"), start(*PART[1:], run="whole")
+    for _ in range(2):
+        assert play(part)["ids"] == play(whole)["ids"]
+    assert "scored" not in whole.history[1]["scoring"]
+
+
+def test_every_strategy_that_scores_can_score_a_part(start: Start) -> None:
+    rounds = start(*PART)
+    play(rounds)
+    pool, asked = rounds.sampler.training_set.pool(), []
+    for strategy in sorted({*STRATEGIES} - {"random", "longest"}):
+        active = rounds.recipe.active.model_copy(update={"strategy": strategy})
+        sampler = EntropySamplerCallback(
+            rounds.recipe.model_copy(update={"active": active}),
+            rounds.sampler.training_set,
+            rounds.sampler.oracle,
+            rounds.journal,
+        )
+        whole, part = (sampler._select(rounds.trainer, number) for number in (1, 2))
+        assert whole["scoring"] == {"scored": len(pool), "found": None}
+        assert part["scoring"] == {"scored": round(0.3 * len(pool)), "found": None}
+        asked.append(part["ids"] == whole["ids"])
+    # The model is the same, so what was most uncertain still is; BALD and the committee ask others in each round.
+    assert sum(asked) >= len(asked) - 2
+
+
+def test_a_start_that_ends_between_scores_and_selection_is_taken_up_with_the_same_part(start: Start) -> None:
+    rounds = start(*PART)
+    play(rounds)
+    play(rounds)
+    rounds.trainer.begin_round(2)
+    selection = rounds.sampler.selection
+    folder = rounds.journal.run_dir
+    rounds.journal.close()
+    (folder / "rounds" / "round-02.partial" / "labels.jsonl").unlink()
+    (folder / "rounds" / "round-02.partial" / "selection.json").unlink()
+    assert (folder / "scores" / "round-02.npy").exists()
+
+    again = start(*PART)
+    again.trainer.begin_round(2)
+    assert again.sampler.selection == selection
 
 
 def test_every_strategy_has_an_order_of_its_own(start: Start) -> None:

@@ -21,7 +21,7 @@ from nerc_trainer.report.models import front, gains, models_of
 from nerc_trainer.report.page import write_report
 from nerc_trainer.report.parts import Part, money
 from nerc_trainer.report.selected import words_of
-from nerc_trainer.report.uncertainty import histograms
+from nerc_trainer.report.uncertainty import histograms, uncertainty_part
 
 VOID = {"meta", "link", "img", "br", "input", "hr"}
 PARTS = ["rounds", "costs", "threshold", "compare", "labels", "prompts", "selected"]
@@ -148,6 +148,17 @@ def test_a_run_of_rounds_alone_has_a_page_without_the_other_parts(tmp_path: Path
     stale.write_text("<svg/>")
     write_report([tmp_path])
     assert not stale.exists()
+
+
+def test_rounds_that_scored_a_part_of_the_pool_say_so(tmp_path: Path) -> None:
+    write_rounds(tmp_path)
+    assert "scored a part" not in uncertainty_part(collect_run(tmp_path)).text[0]
+    for number, scoring in ((1, {"scored": 20, "found": None}), (2, {"scored": 90, "found": 0.75})):
+        path = tmp_path / "rounds" / f"round-0{number}" / "selection.json"
+        write_json(path, {**json.loads(path.read_text()), "scoring": scoring})
+    said = uncertainty_part(collect_run(tmp_path)).text[0]
+    assert "scored a part of it, 110 sentences in all" in said
+    assert said.endswith("a part would have found 75% in round 2.")
 
 
 def test_a_run_with_only_a_sweep_has_a_page_too(tmp_path: Path, run: RunData) -> None:
