@@ -63,6 +63,7 @@ def start(corpus_folder: Path, tmp_path: Path) -> Start:
             [
                 *(f"data.{split}={corpus_folder / split}.conll" for split in ("train", "dev")),
                 *(f"run.dir={folder}", "data.test=null", "training.use_cpu=true", "active.query_size=5"),
+                "active.score_in=float32",  # as the references below compute
                 *([f"annotation.labels={corpus_folder / 'llm.jsonl'}"] if llm else []),
                 *settings,
             ],
