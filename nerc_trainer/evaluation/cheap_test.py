@@ -26,8 +26,8 @@ What makes 95 % hold at n = 100: linear forms and residuals are divided by 1 - l
 (a sentence's share of the denominator) and as HC3 has it (lambda is fitted on the same sentences); a lambda that is
 drawn towards 0 where it is not sure, and where the sample shows far less of the LLM's variance than all N have; t
 quantiles whose degrees of freedom go down where few sentences make up the variance; and intervals of shares on the
-logit scale, where ratios near 1, whose few mistakes make them skewed, are nearly normal. Where all sampled sentences are
-alike they show no variance, and the bounds are those of a share that was seen in none of them.
+logit scale, where ratios near 1, whose few mistakes make them skewed, are nearly normal. Where all sampled sentences
+are alike they show no variance, and the bounds are those of a share that was seen in none of them.
 """
 
 from __future__ import annotations
@@ -94,8 +94,8 @@ class Estimate:
 
     ``weight`` is lambda, 0 where the LLM's labels don't help. A difference of two taggers is a plain number, a figure a
     share. Where the sampled sentences are all alike, so that their variance is 0, ``seen`` says how many equal ones
-    they are worth (of those that the figure counts entities in, or that the two taggers differ in), and ``hidden`` how far
-    the others could move a difference if they were all unlike.
+    they are worth (of those that the figure counts entities in, or that the two taggers differ in), and ``hidden`` how
+    far the others could move a difference if they were all unlike.
     """
 
     alone: Side
