@@ -241,6 +241,7 @@ def _figures(recipe: Recipe, work: _Work, labelled: Sequence[Labelled], answers:
             "prompt_tokens": answers.used.prompt_tokens,
             "completion_tokens": answers.used.completion_tokens,
             "dollars": float(dollars(answers.used.price)),
+            "tokens": {"live": answers.used.by_batch[False], "batch": answers.used.by_batch[True]},
         },
         "ledger": {
             name: float(value) if isinstance(value, Decimal) else value

@@ -24,11 +24,16 @@ _MOST_REFUSED = 100
 
 @dataclass
 class Usage:
-    """The replies that labels come from, each counted once; price in picodollars."""
+    """The replies that labels come from, each counted once; price in picodollars.
+
+    ``by_batch`` holds the tokens of prompts, those of them that were cached, and of answers, for live replies and for
+    those of batches, which cost half.
+    """
 
     calls: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    by_batch: dict[bool, list[int]] = field(default_factory=lambda: {False: [0, 0, 0], True: [0, 0, 0]})
     price: int = 0
     _seen: set[bytes] = field(default_factory=set, repr=False)
 
@@ -40,6 +45,7 @@ class Usage:
                 self.prompt_tokens += reply.prompt_tokens
                 self.completion_tokens += reply.completion_tokens
                 self.price += reply.price
+                self._count(reply.batch, (reply.prompt_tokens, reply.cached_tokens, reply.completion_tokens))
 
     def merge(self, other: Usage) -> None:
         """Add what another prompt has used: no reply is one to both."""
@@ -47,6 +53,11 @@ class Usage:
         self.prompt_tokens += other.prompt_tokens
         self.completion_tokens += other.completion_tokens
         self.price += other.price
+        for batch, tokens in other.by_batch.items():
+            self._count(batch, tokens)
+
+    def _count(self, batch: bool, tokens: Sequence[int]) -> None:
+        self.by_batch[batch] = [mine + more for mine, more in zip(self.by_batch[batch], tokens, strict=True)]
 
 
 @dataclass

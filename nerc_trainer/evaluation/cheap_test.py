@@ -24,21 +24,32 @@ Each figure has a lambda of its own, so the three need not fit together to the l
 
 What makes 95 % hold at n = 100: linear forms and residuals are divided by 1 - leverage, as the jackknife would have it
 (a sentence's share of the denominator) and as HC3 has it (lambda is fitted on the same sentences); a lambda that is
-drawn towards 0 where it is not sure; t quantiles whose
-degrees of freedom go down where few sentences make up the variance; and intervals of shares on the logit scale, where
-ratios near 1, whose few mistakes make them skewed, are nearly normal.
+drawn towards 0 where it is not sure, and where the sample shows far less of the LLM's variance than all N have; t
+quantiles whose degrees of freedom go down where few sentences make up the variance; and intervals of shares on the
+logit scale, where ratios near 1, whose few mistakes make them skewed, are nearly normal. Where all sampled sentences
+are alike they show no variance, and the bounds are those of a share that was seen in none of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from nerc_trainer.corpus.labels import Span
 from nerc_trainer.evaluation.choose_test import Sample
+from nerc_trainer.evaluation.design import (
+    MOST_LEVERAGE,
+    Spread,
+    best_weight,
+    centred,
+    effective,
+    scale_of,
+    variance_of,
+    weights_of,
+)
 from nerc_trainer.evaluation.intervals import Interval, entity_counts
 
 Figure = Literal["f1", "precision", "recall"]
@@ -49,7 +60,6 @@ _RATIOS = {
     "precision": (np.array([1.0, 0.0, 0.0]), np.array([0.0, 1.0, 0.0])),
     "recall": (np.array([1.0, 0.0, 0.0]), np.array([0.0, 0.0, 1.0])),
 }
-_MOST_LEVERAGE = 0.9
 FIGURES: tuple[Figure, ...] = ("f1", "precision", "recall")
 Which = Literal["alone", "powered"]
 SIDES: tuple[Which, ...] = ("alone", "powered")
@@ -82,8 +92,10 @@ class Side:
 class Estimate:
     """A figure from the expert's labels ``alone``, and ``powered`` by the LLM's.
 
-    ``weight`` is lambda, 0 where the LLM's labels don't help. ``seen`` is the number of sampled sentences that the
-    figure counts entities in. A difference of two taggers is a plain number, a figure a share.
+    ``weight`` is lambda, 0 where the LLM's labels don't help. A difference of two taggers is a plain number, a figure a
+    share. Where the sampled sentences are all alike, so that their variance is 0, ``seen`` says how many equal ones
+    they are worth (of those that the figure counts entities in, or that the two taggers differ in), and ``hidden`` how
+    far the others could move a difference if they were all unlike.
     """
 
     alone: Side
@@ -91,8 +103,9 @@ class Estimate:
     weight: float
     labelled: int
     population: int
-    seen: int
+    seen: float
     is_share: bool
+    hidden: float = 1.0
 
     @property
     def as_good_as(self) -> float:
@@ -104,14 +117,22 @@ class Estimate:
 
     def interval(self, side: Side, level: float) -> Interval:
         """The bounds of ``alone`` or ``powered``."""
-        if self.is_share and not 0 < side.value < 1 and self.labelled < self.population:
-            return _one_sided(side.value, self.seen, (1 - level) / 2)
+        if side.variance == 0 and self.labelled < self.population:
+            return self._unproven(side.value, (1 - level) / 2)
         reach = side.reach(level)
         if not self.is_share or reach == 0:
-            return Interval(side.value, side.value - reach, side.value + reach)
+            return Interval(side.value, max(side.value - reach, -1.0), min(side.value + reach, 1.0))
         logit = np.log(side.value / (1 - side.value))
         low, high = 1 / (1 + np.exp(-(logit + reach / (side.value * (1 - side.value)) * np.array([-1.0, 1.0]))))
         return Interval(side.value, float(low), float(high))
+
+    def _unproven(self, value: float, tail: float) -> Interval:
+        """Bounds where all sampled sentences are alike: in a share of ``tail ** (1 / seen)`` of all they surely are."""
+        alike = tail ** (1 / self.seen) if self.seen > 0 else 0.0
+        if self.is_share:
+            return Interval(value, value * alike, value * alike + 1 - alike)
+        reach = (1 - alike) * self.hidden
+        return Interval(value, max(value - reach, -1.0), min(value + reach, 1.0))
 
 
 def proxy_counts(said: Sequence[Sequence[Span]], labels: Sequence[Sequence[Span] | None]) -> np.ndarray:
@@ -133,23 +154,32 @@ def estimate(judged: Judged, sample: Sample, figure: Figure) -> Estimate:
     return _estimate([(1.0, judged)], sample, figure)
 
 
-def estimate_difference(first: Judged, second: Judged, sample: Sample, figure: Figure) -> Estimate:
-    """How much higher the figure of ``first`` is than that of ``second`` on the same sentences (paired)."""
-    return _estimate([(1.0, first), (-1.0, second)], sample, figure)
+def disputed(first: Sequence[Sequence[Span]], second: Sequence[Sequence[Span]]) -> np.ndarray:
+    """By how many entities two taggers can differ in what they find, in each sentence, float64 [N]; 0 where they say
+    the same, which no label can change."""
+    pairs = [(set(one), set(other)) for one, other in zip(first, second, strict=True)]
+    return np.array([max(len(one - other), len(other - one)) for one, other in pairs], dtype=float)
+
+
+def estimate_difference(first: Judged, second: Judged, apart: np.ndarray, sample: Sample, figure: Figure) -> Estimate:
+    """How much higher the figure of ``first`` is than that of ``second`` on the same sentences (paired); ``apart`` is
+    what `disputed` says of the two."""
+    return _estimate([(1.0, first), (-1.0, second)], sample, figure, apart)
 
 
 def labels_for_width(found: Estimate, which: Which, width: float, level: float) -> int:
     """The least number of expert labels, chosen in the same way, that make the interval at most ``width`` wide.
 
-    ``found`` is a pilot: its variance is carried over to other n. At most the population, with which nothing is left
-    to guess.
+    ``found`` is a pilot with a part of the labels: its variance is carried over to other n. At most the population,
+    with which nothing is left to guess.
     """
     side: Side = getattr(found, which)
-    unit = side.variance / (1 / found.labelled - 1 / found.population) if found.labelled < found.population else 0.0
+    unit = side.variance / (1 / found.labelled - 1 / found.population)
 
     def width_of(labels: int) -> float:
-        variance = unit * (1 / labels - 1 / found.population)
-        bounds = found.interval(Side(side.value, variance, side.freedom * labels / found.labelled), level)
+        variance, share = unit * (1 / labels - 1 / found.population), labels / found.labelled
+        carried = replace(found, labelled=labels, seen=found.seen * share)
+        bounds = carried.interval(Side(side.value, variance, side.freedom * share), level)
         return bounds.high - bounds.low
 
     low, high = 1, found.population  # the width falls as labels grow
@@ -159,123 +189,82 @@ def labels_for_width(found: Estimate, which: Which, width: float, level: float) 
     return low
 
 
-def _one_sided(value: float, seen: int, tail: float) -> Interval:
-    """Bounds where no mistake, or nothing right, was seen: the share of sentences that may still hide some."""
-    bound = float(tail ** (1 / seen)) if seen else 0.0
-    return Interval(value, bound, 1.0) if value >= 1 else Interval(value, 0.0, 1 - bound)
-
-
 def mean_counts(judged: Judged, sample: Sample, weight: float) -> np.ndarray:
     """Mean counts of a sentence over the population, float64 [3]; ``weight`` is lambda."""
-    weights = _weights(sample)
+    weights = weights_of(sample)
     gap = judged.proxy[sample.positions].T @ weights - judged.proxy.mean(0)
     return np.asarray(judged.true.T @ weights - weight * gap)
 
 
-def _estimate(parts: Sequence[tuple[float, Judged]], sample: Sample, figure: Figure) -> Estimate:
-    weights = _weights(sample)
-    signs = [sign for sign, _ in parts]
-    trues = [judged.true for _, judged in parts]
-    proxies = [judged.proxy[sample.positions] for _, judged in parts]
+def _estimate(
+    parts: Sequence[tuple[float, Judged]], sample: Sample, figure: Figure, apart: np.ndarray | None = None
+) -> Estimate:
+    weights = weights_of(sample)
     top, bottom = _RATIOS[figure]
-    seen = min(int(np.count_nonzero(true @ bottom)) for true in trues)
-    facts = (len(sample), sample.population, seen, len(parts) == 1)
+    proxies = [judged.proxy[sample.positions] for _, judged in parts]
 
     def means(weight: float) -> list[np.ndarray]:
         return [mean_counts(judged, sample, weight) for _, judged in parts]
 
     def value(at: Sequence[np.ndarray]) -> float:
-        return float(sum(sign * _ratio(mean, figure) for sign, mean in zip(signs, at, strict=True)))
+        return float(sum(sign * _ratio(mean, figure) for (sign, _), mean in zip(parts, at, strict=True)))
 
-    def linear(at: Sequence[np.ndarray], counts: Sequence[np.ndarray]) -> np.ndarray:
-        """Of each sampled sentence what it adds to the figure, centred for the design, [n]."""
+    def linear(at: Sequence[np.ndarray], counts: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:
+        """Of each sentence what it adds to the figure, [n] or [N]."""
         forms = []
-        for sign, one, mean in zip(signs, counts, at, strict=True):
+        for (sign, _), one, mean in zip(parts, counts, at, strict=True):
             share = weights * (one @ bottom) / (mean @ bottom)  # of the denominator
             form = (one @ top - _ratio(mean, figure) * (one @ bottom)) / (mean @ bottom)
-            forms.append(sign * form / (1 - np.minimum(share, _MOST_LEVERAGE)))
-        return _centred(np.sum(forms, axis=0), weights, sample)
+            forms.append(sign * form / (1 - np.minimum(share, MOST_LEVERAGE)))
+        return np.asarray(np.sum(forms, axis=0))
+
+    def sampled(at: Sequence[np.ndarray], counts: Sequence[np.ndarray]) -> np.ndarray:
+        form = linear(at, counts, weights)
+        return centred(weights * (form - weights @ form), 1 - sample.probability, sample.stratum)
+
+    def known(at: Sequence[np.ndarray]) -> float:
+        """The variance of the LLM's part over all samples, from the labels of all sentences."""
+        if sample.chances is None or sample.strata is None:
+            return 0.0
+        inverse = 1 / sample.chances / (1 / sample.probability).sum()
+        form = linear(at, [judged.proxy for _, judged in parts], inverse)
+        counts = sample.chances * (1 - sample.chances)
+        return float(counts @ centred(inverse * (form - form.mean()), counts, sample.strata) ** 2)
+
+    def spread(at: Sequence[np.ndarray]) -> Spread:
+        return Spread(sampled(at, [judged.true for _, judged in parts]), sampled(at, proxies), scale, known(at))
 
     at, weight = means(0.0), 0.0
+    hidden = 1.0
+    if apart is None:
+        seen = effective(weights * (parts[0][1].true @ bottom))
+    else:
+        seen = effective(weights * apart[sample.positions])
+        rest = np.delete(apart, sample.positions).sum() / sample.population
+        least_bottom = min(float(mean @ bottom) for mean in at)
+        hidden = 0.0 if rest == 0 else float(top.max() * rest / least_bottom) if least_bottom > 0 else 2.0
+    facts = (len(sample), sample.population, seen, apart is None, hidden)
     if any(mean @ bottom <= 0 for mean in at):
         nothing = Side(value(at), 0.0, 1.0)
         return Estimate(nothing, nothing, 0.0, *facts)
-    scale = _scale(sample)
-    alone = Side(value(at), *_variance(linear(at, trues), scale, sample, fitted=0))
+    scale = scale_of(sample)
+    alone = Side(value(at), *variance_of(spread(at).true, sample, fitted=0))
     for _ in range(2):  # the best weight depends a little on the figure, which depends on the weight
-        true, proxy = linear(at, trues), linear(at, proxies)
-        weight = _weight(true, proxy, scale)
+        weight = best_weight(spread(at))
         at = means(weight)
         if weight == 0.0 or any(mean @ bottom <= 0 for mean in at):
             return Estimate(alone, alone, 0.0, *facts)
-    true, proxy = linear(at, trues), linear(at, proxies)
-    residual = (true - weight * proxy) / _left(proxy, scale)
-    variance, freedom = _variance(residual, scale, sample, fitted=1)
+    last = spread(at)
+    variance, freedom = variance_of((last.true - weight * last.proxy) / last.left, sample, fitted=1)
+    variance += weight**2 * last.missing
     # Agreement on n sentences does not show that fewer than 3 in n would disagree (rule of three).
     least = alone.variance * 3 / len(sample)
     powered = Side(value(at), variance, freedom) if variance > least else Side(value(at), least, alone.freedom)
-    is_share = len(parts) == 1
-    if (is_share and not 0 < powered.value < 1) or powered.reach(0.95) >= alone.reach(0.95):
+    if (apart is None and not 0 < powered.value < 1) or powered.reach(0.95) >= alone.reach(0.95):
         return Estimate(alone, alone, 0.0, *facts)
     return Estimate(alone, powered, weight, *facts)
-
-
-def _weight(true: np.ndarray, proxy: np.ndarray, scale: np.ndarray) -> float:
-    """The lambda that makes the variance of true - lambda proxy smallest, in [0, 1].
-
-    It is drawn towards 0 by twice its own squared error over its square, so that chance agreement with useless labels
-    counts for nothing and real agreement for nearly all (positive-part James-Stein).
-    """
-    spread = float(scale @ proxy**2)
-    best = float(scale @ (true * proxy)) / spread if spread > 0 else 0.0
-    if best <= 0:
-        return 0.0
-    noise = float(((scale * proxy * (true - best * proxy) / _left(proxy, scale)) ** 2).sum()) / spread**2
-    return min(best * max(0.0, 1 - 2 * noise / best**2), 1.0)
-
-
-def _left(proxy: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """1 - leverage of each sentence on lambda, [n]."""
-    return 1 - np.minimum(scale * proxy**2 / (scale @ proxy**2), _MOST_LEVERAGE)
-
-
-def _weights(sample: Sample) -> np.ndarray:
-    """Inverse probabilities that add up to 1, [n]."""
-    inverse = 1 / sample.probability
-    return np.asarray(inverse / inverse.sum())
 
 
 def _ratio(mean: np.ndarray, figure: Figure) -> float:
     top, bottom = _RATIOS[figure]
     return float(mean @ top / (mean @ bottom)) if mean @ bottom > 0 else 0.0
-
-
-def _scale(sample: Sample) -> np.ndarray:
-    """(1 - p) n_h / (n_h - 1) of each sampled sentence: what its square counts in a variance; [n]."""
-    sizes = np.bincount(sample.stratum)[sample.stratum]
-    return (1 - sample.probability) * sizes / np.maximum(sizes - 1, 1)
-
-
-def _centred(form: np.ndarray, weights: np.ndarray, sample: Sample) -> np.ndarray:
-    """Weighted distance from the mean, less its mean in the sentence's stratum; [n]."""
-    distance = weights * (form - weights @ form)
-    counts = 1 - sample.probability
-    total = np.bincount(sample.stratum, counts)
-    centre = np.bincount(sample.stratum, counts * distance) / np.where(total > 0, total, 1.0)
-    return distance - centre[sample.stratum]
-
-
-def _variance(residual: np.ndarray, scale: np.ndarray, sample: Sample, fitted: int) -> tuple[float, float]:
-    """The variance of an estimate with these residuals, and its degrees of freedom.
-
-    Those of a stratum are 2 (n_h - 1) / (kurtosis - 1), which is n_h - 1 for normal residuals and less where a few
-    sentences make up the variance; Satterthwaite (1946) adds strata up.
-    """
-    squares = scale * residual**2
-    sizes, by_stratum = np.bincount(sample.stratum), np.bincount(sample.stratum, squares)
-    variance = float(by_stratum.sum())
-    if variance <= 0:
-        return 0.0, 1.0
-    kurtosis = sizes * np.bincount(sample.stratum, squares**2) / np.where(by_stratum > 0, by_stratum, 1.0) ** 2
-    freedom = np.maximum(sizes - 1, 1) / np.maximum((kurtosis - 1) / 2, 1.0)
-    return variance, max(variance**2 / float((by_stratum**2 / freedom).sum()) - fitted, 1.0)

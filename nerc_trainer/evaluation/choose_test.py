@@ -18,13 +18,16 @@ _FLOOR = 0.3  # of the mean doubt: a tagger that is sure may be wrong, and weigh
 class Sample:
     """Sentences drawn without replacement from ``population``.
 
-    ``positions`` int64 [n] in the population, ``probability`` float64 [n] of each to be drawn, ``stratum`` int64 [n].
+    ``positions`` int64 [n] in the population, ``probability`` float64 [n] of each to be drawn, ``stratum`` int64 [n];
+    ``chances`` and ``strata`` [N] are the same for the whole population, None where they are not known.
     """
 
     population: int
     positions: np.ndarray
     probability: np.ndarray
     stratum: np.ndarray
+    chances: np.ndarray | None = None
+    strata: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -63,8 +66,7 @@ def choose(how: Choice, doubts: np.ndarray, count: int, generator: np.random.Gen
     sizes = np.bincount(strata)
     given = allocate(count, sizes)
     positions = np.concatenate([order[strata[order] == number][:share] for number, share in enumerate(given)])
-    drawn = strata[positions]
-    return Sample(len(doubts), positions, (given / sizes)[drawn], drawn)
+    return _sample(positions, (given / sizes)[strata], strata)
 
 
 def make_strata(doubts: np.ndarray) -> np.ndarray:
@@ -102,4 +104,8 @@ def _uncertain(doubts: np.ndarray, count: int, generator: np.random.Generator) -
     with np.errstate(divide="ignore"):
         rank = number / (1 - number) * (1 - probability) / probability
     positions = np.argsort(rank, kind="stable")[:count]
-    return Sample(len(doubts), positions, probability[positions], np.zeros(count, dtype=np.int64))
+    return _sample(positions, probability, np.zeros(len(doubts), dtype=np.int64))
+
+
+def _sample(positions: np.ndarray, chances: np.ndarray, strata: np.ndarray) -> Sample:
+    return Sample(len(chances), positions, chances[positions], strata[positions], chances, strata)

@@ -20,6 +20,7 @@ from nerc_trainer.evaluation.cheap_test import (
     SIDES,
     Estimate,
     Judged,
+    disputed,
     estimate,
     estimate_difference,
     labels_for_width,
@@ -65,6 +66,10 @@ def cheap_test(recipe: Recipe, only_plan: bool) -> None:
     count = len(sentences.tokens)
     if section.sentences > count:
         raise NercError(f"cheap_test.sentences = {section.sentences}: data.{section.split} has {count:,}; lower it")
+    if only_plan and section.sentences == count:
+        raise NercError(
+            f"cheap_test.sentences = {count}: all of data.{section.split}; --plan judges by a part of them, so lower it"
+        )
     first = _tag(section.model, sentences)
     second = None if section.other is None else _tag(section.other, sentences)
     types = {tag[2:] for tags in sentences.ner_tags for tag in tags if tag != "O"}
@@ -85,9 +90,10 @@ def cheap_test(recipe: Recipe, only_plan: bool) -> None:
         return
     judged = [_judge(one, true, proxy, sample) for one in (first, second) if one is not None]
     found: dict[str, Estimate] = {figure: estimate(judged[0], sample, figure) for figure in FIGURES}
-    differences: dict[str, Estimate] = (
-        {figure: estimate_difference(judged[0], judged[1], sample, figure) for figure in FIGURES} if second else {}
-    )
+    differences: dict[str, Estimate] = {}
+    if second is not None:
+        apart = disputed(first.spans, second.spans)
+        differences = {figure: estimate_difference(judged[0], judged[1], apart, sample, figure) for figure in FIGURES}
     words = sum(len(sentences.tokens[index]) for index in sample.positions)
     if only_plan:
         show_plan(_plan(recipe, {**found, **_named(differences)}, words / len(sample)), section)

@@ -16,7 +16,8 @@ def cheap_part(run: RunData) -> Part | None:
     level = f"{found['level']:.0%}"
     text = (
         f"The expert labelled {found['labelled']:,} of {found['sentences']:,} sentences of {found['split']} "
-        f"({found['expert_dollars']:,.2f} dollars); the LLM, or another tagger, all of them."
+        f"({found['expert_dollars']:,.2f} dollars, which are not in the account of the run); the LLM, or another "
+        "tagger, all of them."
     )
     tables = [_table("Estimates", found["figures"], level, found["truth"])]
     if found["differences"]:

@@ -212,8 +212,10 @@ def _priced_replies(run: RunData, other: WhatIfSection) -> Decimal:
     replies, model = run.annotation["replies"], run.annotation["model"]
     if model not in other.prices:
         return Decimal(str(replies["dollars"]))
-    charge = find_price(model, other.prices).charge(replies["prompt_tokens"], 0, replies["completion_tokens"])
-    return Decimal(charge).scaleb(-12)
+    price = find_price(model, other.prices)
+    live = [replies["prompt_tokens"], 0, replies["completion_tokens"]]  # all that older runs have noted
+    tokens = replies.get("tokens", {"live": live})
+    return Decimal(sum(price.charge(*said, batch=kind == "batch") for kind, said in tokens.items())).scaleb(-12)
 
 
 def _pareto_plot(models: Sequence[Model]) -> Plot:

@@ -23,7 +23,7 @@ from nerc_trainer.corpus.jsonl import read_rows
 from nerc_trainer.corpus.labels import LabelSet, Span, tags_to_spans
 from nerc_trainer.corpus.llm_labels import read_llm_labels
 from nerc_trainer.corpus.load import load_split
-from nerc_trainer.evaluation.cheap_test import FIGURES, Judged, estimate, estimate_difference, proxy_counts
+from nerc_trainer.evaluation.cheap_test import FIGURES, Judged, disputed, estimate, estimate_difference, proxy_counts
 from nerc_trainer.evaluation.choose_test import Choice, Sample, choose, doubt
 from nerc_trainer.evaluation.intervals import entity_counts
 from nerc_trainer.recipe.sections import DataSection
@@ -84,25 +84,32 @@ def table(
             if one is not None
         ]
         jobs = {figure: (judged[:1], figure) for figure in FIGURES}
+        apart = np.zeros(len(true)) if second is None else disputed(first, second)
         if second is not None:
             jobs |= {"difference in f1": (judged, "f1")}
         for name, (sides, figure) in jobs.items():
             for how in get_args(Choice):
                 for count in numbers:
-                    row = simulate(sides, figure, how, doubt(confidence), count, draws)
+                    row = simulate(sides, apart, figure, how, doubt(confidence), count, draws)
                     rows[f"{name}, {quality} labels, {how}, n = {count}"] = row
     return rows
 
 
 def simulate(
-    judged: Sequence[Judged], figure: Any, how: Choice, doubts: np.ndarray, count: int, draws: int
+    judged: Sequence[Judged],
+    apart: np.ndarray,
+    figure: Any,
+    how: Choice,
+    doubts: np.ndarray,
+    count: int,
+    draws: int,
 ) -> dict[str, float]:
     """Coverage, mean width and bias over ``draws`` samples of ``count``; ``true`` of each side counts all sentences."""
-    truth = _found(judged, figure, Sample.of_all(len(doubts))).alone.value
+    truth = _found(judged, apart, figure, Sample.of_all(len(doubts))).alone.value
     rows = []
     for draw in range(draws):
         sample = choose(how, doubts, count, np.random.default_rng([draw, count]))
-        found = _found(judged, figure, sample)
+        found = _found(judged, apart, figure, sample)
         alone, powered = found.interval(found.alone, LEVEL), found.interval(found.powered, LEVEL)
         rows.append(
             [
@@ -120,9 +127,9 @@ def simulate(
     return {"truth": truth, **dict(zip(names, np.mean(rows, axis=0).tolist(), strict=True))}
 
 
-def _found(judged: Sequence[Judged], figure: Any, sample: Sample) -> Any:
+def _found(judged: Sequence[Judged], apart: np.ndarray, figure: Any, sample: Sample) -> Any:
     seen = [Judged(one.true[sample.positions], one.proxy) for one in judged]
-    return estimate(seen[0], sample, figure) if len(seen) == 1 else estimate_difference(*seen, sample, figure)
+    return estimate(seen[0], sample, figure) if len(seen) == 1 else estimate_difference(*seen, apart, sample, figure)
 
 
 def read_said(path: Path) -> tuple[list[list[Span]], list[np.ndarray]]:

@@ -166,6 +166,12 @@ def test_the_plan_needs_no_more_labels_than_are_there(run: Run, folder: Path) ->
         assert powered <= alone
 
 
+def test_a_plan_needs_a_part_to_judge_by(run: Run) -> None:
+    status, _, err = run("--plan", "cheap_test.sentences=150")
+    assert status == 1
+    assert "cheap_test.sentences = 150: all of data.test; --plan judges by a part of them" in err
+
+
 def test_a_real_expert_fills_in_a_file(run: Run, folder: Path) -> None:
     assert run()[0] == 0
     simulated = figures_of(folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import tempfile
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from run_folder import reply, round_row
 
 from nerc_trainer.account import account_at, account_of
+from nerc_trainer.annotation.answering import Usage
 from nerc_trainer.annotation.ledger import Ledger
 from nerc_trainer.annotation.spending import LedgerSums, read_sums
 from nerc_trainer.recipe.annotation import ModelPrice
@@ -100,3 +102,12 @@ def test_what_if_prices_the_expert_anew() -> None:
     assert expert(expert_wage=72) == pytest.approx(7.2)
     assert expert(expert_by="sentences", expert_seconds_per_sentence=60) == pytest.approx(6.0)
     assert expert(expert_by="seconds") == pytest.approx(4.0)
+
+
+def test_replies_behind_labels_are_counted_once_live_and_in_batches() -> None:
+    used, second = Usage(), Usage()
+    used.add([reply(1), replace(reply(2, batch=True), cached_tokens=40), reply(1)])
+    second.add([reply(3)])
+    used.merge(second)
+    assert used.calls == 3
+    assert used.by_batch == {False: [200, 0, 20], True: [100, 40, 10]}

@@ -15,6 +15,7 @@ from nerc_trainer.evaluation.cheap_test import (
     Figure,
     Judged,
     Side,
+    disputed,
     estimate,
     estimate_difference,
     labels_for_width,
@@ -200,6 +201,58 @@ def test_no_mistake_in_the_sample_is_no_proof(right: bool, seen: int, expected: 
     assert (bounds.low, bounds.high) == pytest.approx(expected or (0.0, 1 - 0.025 ** (1 / 30)))
 
 
+@pytest.mark.parametrize("figure", get_args(Figure))
+def test_one_sentence_with_entities_is_no_proof(figure: Figure) -> None:
+    """A ratio of one sentence has no spread, and the figure is not known for that."""
+    true = np.zeros((20, 3))
+    true[3] = [1.0, 2.0, 3.0]
+    found = estimate(Judged(true, np.ones((500, 3))), random_sample(500, list(range(20))), figure)
+    bounds = found.interval(found.powered, 0.95)
+    assert bounds.high - bounds.low > 0.9
+
+
+def test_sentences_that_stand_for_many_say_less_of_a_perfect_tagger() -> None:
+    """Five of a hundred sampled sentences stand for 90 % of all, in which a mistake can hide."""
+    strata = np.array([0] * 5 + [1] * 95)
+    sample = Sample(1_000, np.r_[0:5, 900:995], np.where(strata == 0, 5 / 900, 95 / 100), strata)
+    found = estimate(Judged(np.ones((100, 3)), np.ones((1_000, 3))), sample, "f1")
+    assert found.interval(found.alone, 0.95).low < 0.65
+
+
+@pytest.mark.parametrize("how", ["stratified", "uncertain"])
+def test_an_llm_whose_mistakes_the_sample_missed_is_not_believed(how: Choice) -> None:
+    """A nearly perfect tagger and few entities: in most samples the LLM seems to be always right, and is not."""
+    generator = np.random.default_rng(5)
+    true = np.repeat(generator.poisson(0.1, 2_000)[:, None], 3, axis=1).astype(float)
+    doubts = doubt([np.array([1 - share]) for share in generator.beta(0.05, 3.0, 2_000)])
+    wrong = np.flatnonzero(true[:, 0])[np.argsort(-doubts[true[:, 0] > 0])[:8]]
+    true[wrong, 0] -= 1
+    proxy = true.copy()
+    proxy[(true[:, 0] > 0) & (generator.random(2_000) < 0.1), 0] = 0
+    truth = 2 * true[:, 0].sum() / true[:, 1:].sum()
+    covered, errors = 0, []
+    for draw in range(150):
+        sample = choose(how, doubts, 400, np.random.default_rng(draw))
+        found = estimate(Judged(true[sample.positions], proxy), sample, "f1")
+        bounds = found.interval(found.powered, 0.95)
+        covered += bounds.low <= truth <= bounds.high
+        errors.append([side.value - truth for side in (found.alone, found.powered)])
+    assert covered / 150 > 0.9
+    alone, powered = np.sqrt(np.mean(np.square(errors), axis=0))
+    assert powered < 1.2 * alone
+
+
+def test_sentences_that_are_always_drawn_do_not_count_as_drawn() -> None:
+    """95 sentences are sure to be sampled, and 5 of 10 others: it is a random sample of 5."""
+    generator = np.random.default_rng(0)
+    true = generator.integers(1, 4, (105, 3)).astype(float)
+    sample = Sample(105, np.arange(100), np.r_[np.ones(95), np.full(5, 0.5)], np.zeros(100, dtype=np.int64))
+    split = Sample(105, np.arange(100), sample.probability, np.r_[np.zeros(95, np.int64), np.ones(5, np.int64)])
+    one, other = (estimate(Judged(true[:100], true), design, "f1").alone for design in (sample, split))
+    assert one.variance == pytest.approx(other.variance)
+    assert one.freedom == pytest.approx(other.freedom)
+
+
 def test_a_sample_without_entities_says_nothing() -> None:
     found = estimate(Judged(np.zeros((30, 3)), np.ones((100, 3))), random_sample(100, list(range(30))), "f1")
     assert found.interval(found.powered, 0.95) == (0.0, 0.0, 1.0)
@@ -214,27 +267,58 @@ def test_a_paired_difference_is_surer_than_two_figures() -> None:
     lost = np.random.default_rng(1).random(1_000) < 0.2
     worse[lost, 0], worse_proxy[lost, 0] = 0, 0
     truth = 2 * true[:, 0].sum() / true[:, 1:].sum() - 2 * worse[:, 0].sum() / worse[:, 1:].sum()
+    apart = lost * true[:, 0]
     covered = 0
     for draw in range(200):
         sample = choose("random", np.ones(1_000), 200, np.random.default_rng(draw))
         first, second = Judged(true[sample.positions], proxy), Judged(worse[sample.positions], worse_proxy)
-        found = estimate_difference(first, second, sample, "f1")
+        found = estimate_difference(first, second, apart, sample, "f1")
         bounds = found.interval(found.powered, 0.95)
         covered += bounds.low <= truth <= bounds.high
-        apart = [estimate(one, sample, "f1").powered.variance for one in (first, second)]
-        assert found.powered.variance < sum(apart)
+        single = [estimate(one, sample, "f1").powered.variance for one in (first, second)]
+        assert found.powered.variance < sum(single)
     assert abs(covered / 200 - 0.95) < 0.045
-    swapped = estimate_difference(second, first, sample, "f1")
+    swapped = estimate_difference(second, first, apart, sample, "f1")
     assert swapped.powered.value == pytest.approx(-found.powered.value)
-    assert estimate_difference(first, first, sample, "f1").interval(found.alone, 0.95).value == found.alone.value
 
 
 def test_a_tagger_does_not_differ_from_itself() -> None:
     true, proxy, _ = corpus(300, 10)
     sample = choose("random", np.ones(300), 100, np.random.default_rng(0))
     judged = Judged(true[sample.positions], proxy)
-    found = estimate_difference(judged, judged, sample, "f1")
+    found = estimate_difference(judged, judged, np.zeros(300), sample, "f1")
     assert found.interval(found.powered, 0.95) == (0.0, 0.0, 0.0)
+
+
+def test_taggers_that_agree_on_the_sample_may_differ_elsewhere() -> None:
+    """The second one loses all entities of 30 sentences, none of which is sampled; 10 where both are wrong are."""
+    true, _, _ = corpus(1_000, 12)
+    worse, apart = true.copy(), np.zeros(1_000)
+    worse[:30, 0], apart[:40] = 0, true[:40, 0]
+    sample = random_sample(1_000, list(range(30, 130)))
+    truth = 2 * (true[:30, 0].sum()) / true[:, 1:].sum()
+    nothing = np.zeros((1_000, 3))
+    sides = [Judged(one[sample.positions], nothing) for one in (true, worse)]
+    for figure in FIGURES:
+        found = estimate_difference(sides[0], sides[1], apart, sample, figure)
+        bounds = found.interval(found.powered, 0.95)
+        assert bounds.value == 0.0
+        assert bounds.low == -bounds.high
+        assert bounds.high < 0.1, "only few sentences can differ"
+    assert truth > 0.01
+    assert bounds.high > 0.005
+    elsewhere = random_sample(1_000, list(range(100, 200)))
+    sides = [Judged(one[elsewhere.positions], nothing) for one in (true, worse)]
+    found = estimate_difference(sides[0], sides[1], apart, elsewhere, "f1")
+    assert found.interval(found.alone, 0.95).high >= truth, "no label says anything of the sentences that differ"
+    empty = [Judged(np.zeros((100, 3)), nothing)] * 2
+    found = estimate_difference(empty[0], empty[1], apart, elsewhere, "f1")
+    assert found.interval(found.alone, 0.95) == (0.0, -1.0, 1.0)
+
+
+def test_what_two_taggers_can_differ_by() -> None:
+    one, two, three = Span(0, 1, "PER"), Span(1, 2, "LOC"), Span(1, 2, "ORG")
+    assert disputed([[one, two], [one], [], [one]], [[one, three], [], [], [one]]).tolist() == [1, 1, 0, 0]
 
 
 def pilot() -> tuple[Estimate, np.ndarray, np.ndarray]:
@@ -262,6 +346,13 @@ def test_narrower_intervals_need_more_labels_and_all_are_enough() -> None:
     assert needed == sorted(needed)
     assert needed[-1] == 3_000
     assert labels_for_width(found, "powered", interval_width(found, found.powered), 0.95) == pytest.approx(150, abs=1)
+
+
+def test_a_plan_for_a_perfect_tagger_needs_more_than_one_label() -> None:
+    true = np.ones((1_000, 3))
+    found = estimate(Judged(true[:200], true), random_sample(1_000, list(range(200))), "f1")
+    needed = labels_for_width(found, "alone", 0.05, 0.95)
+    assert 0.025 ** (1 / needed) >= 0.95 > 0.025 ** (1 / (needed - 1))
 
 
 def test_as_good_as_is_the_number_that_alone_has_the_same_variance() -> None:

@@ -292,6 +292,16 @@ def test_other_prices_are_counted_with_no_new_calls(run: RunData) -> None:
     assert rows["dear LLM"] == ["6.00", "200.00", "3.00", "0.30", "9.30"]
 
 
+def test_replies_of_batches_stay_at_half_price_at_other_prices(tmp_path: Path) -> None:
+    path = whole_run(tmp_path / "made") / "annotation" / "annotation.json"
+    found = json.loads(path.read_text())
+    found["replies"]["tokens"] = {"live": [0, 0, 0], "batch": [10**6, 0, 10**5]}
+    write_json(path, found)
+    made = part(collect_run(path.parents[1]), costs_part)
+    (table,) = [table for table in made.tables if "other prices" in table.caption]
+    assert {row[0]: row[2] for row in table.rows}["dear LLM"] == "100.00"
+
+
 def test_the_account_says_what_broken_calls_may_have_cost(run: RunData) -> None:
     made = part(run, costs_part)
     assert any("may have cost up to $0.05 more" in line for line in made.text)
