@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from nerc_trainer.ranks import end_with_parent
 from nerc_trainer.training.job import join_ranks
+from nerc_trainer.training.shared_corpus import in_memory
 
 if TYPE_CHECKING:
     from nerc_trainer.corpus.load import Corpus
@@ -47,9 +48,8 @@ def side_by_side(
     numbers, one_at_a_time = context.Queue(), context.Lock()
     for number in range(workers):
         numbers.put(number)
-    pool = ProcessPoolExecutor(
-        workers, context, _begin_work, (recipe, corpus, numbers, one_at_a_time, _devices(workers))
-    )
+    given = (recipe, in_memory(corpus), numbers, one_at_a_time, _devices(workers))
+    pool = ProcessPoolExecutor(workers, context, _begin_work, given)
     try:
         waiting = {pool.submit(_work, run, task): task for task in tasks}
         while waiting:

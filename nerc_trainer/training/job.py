@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
     from nerc_trainer.corpus.load import Corpus
     from nerc_trainer.recipe.sections import Recipe
+
+
+_SETTLING_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,16 @@ def read_corpus(recipe: Recipe, unlabelled_train: bool = False) -> Corpus:
 
 
 def leave_ranks() -> None:
-    """An orderly end of the process group, without which some jobs abort at exit. Not after an error: it would wait."""
+    """An orderly end of the process group, without which some jobs abort at exit. Not after an error: it would wait.
+
+    Gloo's threads need the interpreter's lock to let go of the tensors that they sent last, and the end of the group
+    waits for these threads without giving the lock up (seen with torch 2.13: a rank that hangs for good). So they get
+    the lock before.
+    """
     from accelerate import PartialState
 
-    PartialState().destroy_process_group()
+    state = PartialState()
+    if state.num_processes > 1:
+        state.wait_for_everyone()
+        time.sleep(_SETTLING_SECONDS)
+    state.destroy_process_group()

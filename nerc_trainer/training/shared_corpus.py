@@ -97,5 +97,16 @@ def _mapped(corpus: Corpus, folder: Path) -> Corpus:
     return replace(corpus, **{name: Dataset.from_file(str(folder / name)) for name in _splits(corpus)})
 
 
+def in_memory(corpus: Corpus) -> Corpus:
+    """The same corpus with its rows in this process's memory, so that it can be sent to another: mapped files have no
+    name by which that could find them."""
+    from datasets import Dataset
+    from datasets.table import InMemoryTable
+
+    return replace(
+        corpus, **{name: Dataset(InMemoryTable(split.data.table)) for name, split in _splits(corpus).items()}
+    )
+
+
 def _splits(corpus: Corpus) -> dict[str, Dataset]:
     return {name: split for name in SPLITS if (split := getattr(corpus, name)) is not None}

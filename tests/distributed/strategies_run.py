@@ -13,6 +13,7 @@ from accelerate import PartialState
 from nerc_trainer.active.journal import RunJournal
 from nerc_trainer.active.sampler import EntropySamplerCallback
 from nerc_trainer.active.stage import build_rounds
+from nerc_trainer.corpus.column import Column
 from nerc_trainer.ranks import on_main
 from nerc_trainer.recipe.load import load_recipe
 from nerc_trainer.training.job import join_ranks, leave_ranks, read_corpus
@@ -44,15 +45,12 @@ def main() -> None:
             rounds.sampler.training_set,
             rounds.sampler.oracle,
             journal,
-            corpus.train["tokens"],
+            Column(corpus.train, "tokens"),
             rounds.bench.llm_confidence(),
         )
         asked[name] = sampler._select(rounds.trainer, number)["ids"]
     if PartialState().is_main_process:
         print(json.dumps({"ranks": PartialState().num_processes, "asked": asked}), flush=True)
-    # The thread that made the last broadcast drops its tensors, for which it needs the interpreter's lock; freeing the
-    # process group holds the lock and waits for that thread. Here the main thread waits without the lock.
-    PartialState().wait_for_everyone()
     leave_ranks()
 
 

@@ -12,6 +12,8 @@ import pytest
 import torch
 from transformers import AutoModelForTokenClassification
 
+from nerc_trainer.active.batch import affordable
+from nerc_trainer.active.diversity import coreset, near_duplicates
 from nerc_trainer.active.journal import RunJournal
 from nerc_trainer.active.rounds import Rounds
 from nerc_trainer.active.sampler import EntropySamplerCallback
@@ -200,6 +202,24 @@ def test_encoder_means_of_sentences_in_pieces(start: Start) -> None:
     assert np.isfinite(means).all()
     # Pieces do not see each other, so states differ; but every word counts once, so no mean grows with the pieces.
     assert np.abs(means[~one_piece]).max() < 2 * np.abs(wanted).max()
+
+
+def test_diversity_compares_sentences_of_the_pool_as_it_is_now(start: Start) -> None:
+    """Positions in a pool that has shrunk would give the vectors of other sentences."""
+    rounds = start("active.strategy=longest", "active.diversity=coreset", "active.initial_expert=0.3", llm=False)
+    play(rounds)
+    training_set = rounds.sampler.training_set
+    pool, ids, tokens = training_set.pool(), training_set.ids, rounds.bench.corpus.train["tokens"]
+    assert (pool != np.arange(len(pool))).any()
+    order = sorted(pool, key=lambda sentence: (-len(tokens[int(sentence)]), ids[sentence]))
+    compared = order[:50]
+    vectors = np.array([hidden_and_logits(rounds, sentence)[0].mean(0).numpy() for sentence in compared])
+    wanted = [compared[place] for place in coreset(vectors, 10)]
+    repeats = near_duplicates(lambda position: tokens[int(wanted[position])])
+    words = np.array([len(tokens[int(sentence)]) for sentence in wanted])
+    batch = affordable(words, 5, np.inf, np.inf, repeats)
+    rounds.trainer.begin_round(1)
+    assert rounds.sampler.selection["ids"] == [ids[wanted[place]] for place in batch]
 
 
 @pytest.mark.parametrize("diversity", ["kmeans", "coreset"])
