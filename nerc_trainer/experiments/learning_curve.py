@@ -7,10 +7,17 @@ straight line, and nothing is said beyond its ends.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from nerc_trainer.evaluation.intervals import Interval
+
+class PairedDifference(NamedTuple):
+    """A mean difference, and the bounds between which it lies with 95 % confidence; None for a single pair."""
+
+    value: float
+    low: float | None
+    high: float | None
 
 
 def area_under(x: Sequence[float], heights: Sequence[float], low: float, high: float) -> float:
@@ -40,8 +47,8 @@ def first_reach(x: Sequence[float], heights: Sequence[float], target: float) -> 
     return float(np.interp(target, heights[first - 1 : first + 1], x[first - 1 : first + 1]))
 
 
-def paired_difference(first: Sequence[float], second: Sequence[float]) -> Interval | None:
-    """The mean of ``first`` - ``second`` over seeds, in pairs, with its 95 % interval; None for fewer than two pairs.
+def paired_difference(first: Sequence[float], second: Sequence[float]) -> PairedDifference:
+    """The mean of ``first`` - ``second`` over seeds, a number each and in pairs, with its 95 % interval.
 
     Student's t with seeds - 1 degrees of freedom. A bootstrap would draw from so few values only such means as lie
     between them, and come out far too narrow. Runs of one seed begin with the same sentences and the same head, which
@@ -50,9 +57,8 @@ def paired_difference(first: Sequence[float], second: Sequence[float]) -> Interv
     from scipy.special import stdtrit
 
     differences = np.asarray(first, dtype=float) - np.asarray(second, dtype=float)
-    count = len(differences)
-    if count < 2:
-        return None
+    value, count = float(differences.mean()), len(differences)
+    if count == 1:
+        return PairedDifference(value, None, None)
     half = float(stdtrit(count - 1, 0.975) * differences.std(ddof=1) / np.sqrt(count))
-    value = float(differences.mean())
-    return Interval(value, value - half, value + half)
+    return PairedDifference(value, value - half, value + half)

@@ -148,7 +148,8 @@ def _play_all(work: Job, runs: Sequence[SimulatedRun], finished: Sequence[Simula
     ) as bar:
 
         def show() -> None:
-            bar.update(made() - bar.n)
+            if more := made() - bar.n:
+                bar.update(more)
 
         def keep(run: SimulatedRun, _: Any = None) -> None:
             expected[run] = rounds_made(folders[run])  # pool or budget may have ended it early

@@ -27,47 +27,43 @@ def summarize(
 ) -> dict[str, Any]:
     """The figures of all runs, by arm: a strategy, with the LLM's labels or without.
 
-    ``histories`` holds the lines of history.jsonl of each run, ``full`` the figures of the trainings on all labels, and
-    ``words`` is what the expert would label if asked for everything. F1 is that on ``split``, dev or test.
+    ``runs`` has every arm with every seed, and the seeds of each arm in one order. ``histories`` holds the lines of
+    history.jsonl of each run, ``full`` the figures of the trainings on all labels, and ``words`` is what the expert
+    would label if asked for everything. F1 is that on ``split``, dev or test.
 
     An area is the mean height of F1 over the words between the first round and the least that any arm came to with the
-    same seed, so that all are measured over the same words. ``over_random`` is its difference from random with the same
-    labels of the LLM, in pairs of equal seeds. ``reach`` says after how many words F1 is a share of ``full`` for the
-    first time; None where it never is, and for the mean of the seeds where one of them never is.
+    same seed (``area_over``), so that all are measured over the same words. ``over_random`` is its difference from
+    random with the same labels of the LLM, in pairs of equal seeds. ``reach`` says after how many words F1 is a share
+    of ``full`` for the first time; None where it never is, and for the mean of the seeds where one of them never is.
     """
-    seeds = list(dict.fromkeys(run.seed for run in runs))
-    by_run = dict(zip(runs, histories, strict=True))
-    arms: dict[str, dict[int, History]] = {}
-    for run, history in by_run.items():
-        arms.setdefault(run.arm, {})[run.seed] = history
-    first_of_arm = {run.arm: run for run in reversed(runs)}
-    bounds = {seed: _bounds([arm[seed] for arm in arms.values()]) for seed in seeds}
-    areas = {
-        name: None if None in bounds.values() else [_area(arm[seed], bounds[seed], split) for seed in seeds]
-        for name, arm in arms.items()
-    }
+    arms: dict[str, list[History]] = {}  # by seed, in their order
+    for run, history in zip(runs, histories, strict=True):
+        arms.setdefault(run.arm, []).append(history)
+    bounds = [_bounds(of_seed) for of_seed in zip(*arms.values(), strict=True)]
+    areas = {name: _areas(of_arm, bounds, split) for name, of_arm in arms.items()} if all(bounds) else {}
     reference = _figure([one["scores"][split]["f1"] for one in full])
+    targets = {f"{share:g}": share * reference["mean"] for share in SHARES}
     curves = {}
-    for name, arm in arms.items():
-        run, area = first_of_arm[name], areas[name]
-        baseline = areas["random-llm" if run.with_llm else "random"]
-        curves[name] = {
+    for run in {run.arm: run for run in runs}.values():
+        of_arm, area = arms[run.arm], areas.get(run.arm)
+        over_random = None
+        if area is not None and run.strategy != "random":
+            over_random = paired_difference(area, areas["random-llm" if run.with_llm else "random"])._asdict()
+        curves[run.arm] = {
             "strategy": run.strategy,
             "with_llm": run.with_llm,
-            "points": _points(list(arm.values()), split),
             "area": None if area is None else _figure(area),
-            "over_random": None if run.strategy == "random" else _difference(area, baseline),
-            "reach": {
-                f"{share:g}": _reach(list(arm.values()), share * reference["mean"], words, split) for share in SHARES
-            },
-            "runs": [_raw(seed, arm[seed], split) for seed in seeds],
+            "over_random": over_random,
+            "reach": {share: _reach(of_arm, target, words, split) for share, target in targets.items()},
+            "points": _points(of_arm, split),
+            "runs": [_raw(history, split) for history in of_arm],
         }
     return {
         "split": split,
-        "seeds": seeds,
+        "seeds": list(dict.fromkeys(run.seed for run in runs)),
         "words": words,
-        "full": {"f1": reference, "steps": full[0]["steps"], "words": full[0]["expert_words"]},
-        "area_over": {str(seed): bounds[seed] for seed in seeds},
+        "full": {"f1": reference, "steps": full[0]["steps"]},
+        "area_over": bounds,
         "curves": curves,
     }
 
@@ -88,14 +84,9 @@ def _bounds(histories: Sequence[History]) -> tuple[float, float] | None:
     return (low, high) if low < high else None
 
 
-def _area(history: History, bounds: tuple[float, float] | None, split: str) -> float:
-    assert bounds is not None
-    return area_under(*_lines(history, split), *bounds)
-
-
-def _difference(areas: Sequence[float] | None, baseline: Sequence[float] | None) -> dict[str, float] | None:
-    found = None if areas is None or baseline is None else paired_difference(areas, baseline)
-    return None if found is None else found._asdict()
+def _areas(histories: Sequence[History], bounds: Sequence[tuple[float, float] | None], split: str) -> list[float]:
+    pairs = zip(histories, bounds, strict=True)
+    return [area_under(*_lines(history, split), *bound) for history, bound in pairs if bound is not None]
 
 
 def _reach(histories: Sequence[History], target: float, words: int, split: str) -> dict[str, Any]:
@@ -118,9 +109,8 @@ def _points(histories: Sequence[History], split: str) -> list[dict[str, Any]]:
     ]
 
 
-def _raw(seed: int, history: History, split: str) -> dict[str, Any]:
+def _raw(history: History, split: str) -> dict[str, Any]:
     return {
-        "seed": seed,
         **{name: [row[key] for row in history] for name, key in COUNTS.items()},
         "f1": [f1_of(row, split) for row in history],
     }
@@ -139,8 +129,8 @@ def explain(summary: Mapping[str, Any]) -> list[str]:
         f"full-data F1: {full['f1']['mean']:.4f}{spread}, {seeds} training(s) of {full['steps']} steps on the true "
         f"labels of all {summary['words']:,} words (train.epochs)"
     ]
-    if all(summary["area_over"].values()):
-        low, high = (np.mean([bounds[side] for bounds in summary["area_over"].values()]) for side in (0, 1))
+    if all(summary["area_over"]):
+        low, high = np.mean(summary["area_over"], axis=0)
         lines.append(f"area: mean F1 between {low:,.0f} and {high:,.0f} words, which all runs of a seed have")
     else:
         lines.append("no areas: some runs have no rounds after the first; raise active.max_iterations or the budget")

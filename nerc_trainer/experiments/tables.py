@@ -109,11 +109,12 @@ def show_simulation(summary: Mapping[str, Any]) -> None:
     Console().print(table)
 
 
-def _with_interval(difference: Mapping[str, float] | None) -> str:
-    """A difference, and how far to both sides its 95 % interval goes."""
+def _with_interval(difference: Mapping[str, Any] | None) -> str:
+    """A difference, and how far to both sides its 95 % interval goes where there is one."""
     if difference is None:
         return "-"
-    return f"{difference['value']:+.4f} ±{difference['high'] - difference['value']:.4f}"
+    half = "" if difference["high"] is None else f" ±{difference['high'] - difference['value']:.4f}"
+    return f"{difference['value']:+.4f}{half}"
 
 
 def _mean_and_spread(figure: Mapping[str, Any]) -> str:

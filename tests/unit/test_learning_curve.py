@@ -52,14 +52,14 @@ def test_the_first_time_counts_and_the_first_round_is_where_it_can_be() -> None:
 def test_a_difference_is_taken_in_pairs_with_student_s_t() -> None:
     # Differences 0.1, 0.2, 0.3: mean 0.2, deviation 0.1, t(2) = 4.3027, so 4.3027 * 0.1 / sqrt(3) = 0.24841 each way.
     found = paired_difference([0.5, 0.7, 0.9], [0.4, 0.5, 0.6])
-    assert found is not None
     assert found.value == pytest.approx(0.2)
     assert found.low == pytest.approx(0.2 - 0.24841, abs=1e-5)
     assert found.high == pytest.approx(0.2 + 0.24841, abs=1e-5)
 
 
 def test_what_the_seeds_share_is_no_part_of_the_interval() -> None:
-    found = paired_difference([0.2, 0.9], [0.1, 0.8])
-    assert found is not None
-    assert found.high - found.low == pytest.approx(0, abs=1e-9)
-    assert paired_difference([0.5], [0.4]) is None
+    assert paired_difference([0.2, 0.9], [0.1, 0.8]) == pytest.approx((0.1, 0.1, 0.1))
+
+
+def test_one_pair_has_no_interval() -> None:
+    assert paired_difference([0.5], [0.4]) == (pytest.approx(0.1), None, None)

@@ -53,7 +53,7 @@ def made(split: str = "dev") -> dict[str, Any]:
 
 def test_areas_are_over_the_words_that_all_runs_of_a_seed_have() -> None:
     summary = made()
-    assert summary["area_over"] == {"1": (100, 300), "2": (120, 320)}
+    assert summary["area_over"] == [(100, 300), (120, 320)]
     mnlp, random = (summary["curves"][name] for name in ("mnlp", "random"))
     # Random of seed 1 stands at 0.65 after 300 words: (0.45 + 0.575) / 2.
     assert mnlp["area"]["seeds"] == pytest.approx([(0.6 + 0.85) / 2, 0.7])
