@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,13 +57,17 @@ def simulate(recipe: Recipe) -> None:
         _play_all(all_runs, runs, finished, workers)
         histories = on_main(lambda: [RunJournal(recipe_of(common, run).run.dir).history() for run in runs])
         summary = summarize(runs, histories, full, words_to_ask(work.corpus), section.measure)
-        on_main(lambda: write_json(folder / "simulate.json", summary))
-        for chart in simulation_charts(summary):
-            on_main(lambda: chart.write(folder))  # noqa: B023
+        on_main(lambda: _write(folder, summary))
         show_simulation(summary)
         for line in explain(summary):
             say(line)
         say(f"figures and charts are in {folder}")
+
+
+def _write(folder: Path, summary: Mapping[str, Any]) -> None:
+    write_json(folder / "simulate.json", summary)
+    for chart in simulation_charts(summary):
+        chart.write(folder)
 
 
 def make_runs(recipe: Recipe, corpus: Corpus) -> list[SimulatedRun]:

@@ -128,6 +128,7 @@ def test_a_simulation_that_was_killed_carries_on(
     assert "margin" not in said
 
 
+@pytest.mark.slow
 def test_workers_with_the_llm_s_labels_and_without_find_what_one_process_finds(corpus: Path, tmp_path: Path) -> None:
     settings = [f"annotation.labels={corpus}/llm.jsonl", "simulate.strategies=[disagreement]", "simulate.seeds=[13]"]
     settings += ["simulate.with_llm=[true,false]", "active.max_iterations=1", "active.min_iterations=0"]
