@@ -36,7 +36,7 @@ WAY_OUT = "restore it from a copy, or begin again with another run.dir"
 # What may be said otherwise when a run carries on: it changes no figure, or the fingerprints of the corpus cover it.
 _FREE_KEYS = (
     *("run.dir", "run.name", "data.train", "data.dev", "data.test", "annotation.*", "sweep.*"),
-    *("train.*", "compare.*", "threshold.*"),
+    *("train.*", "compare.*", "threshold.*", "simulate.*", "cheap_test.*"),
     *("costs.gpu_dollars_per_hour", "costs.what_if.*", "report.*"),
     *("hub.deadline_seconds", "hub.endpoint", "training.logging_*", "training.report_to", "training.disable_tqdm"),
 )
@@ -245,6 +245,15 @@ class RunJournal:
         Raises NercError when one of them is gone or changed.
         """
         return [self._sealed_model(number) for number in range(before - 1, max(before - 1 - count, -1), -1)]
+
+    def drop_models(self, before: int) -> None:
+        """Delete the models of the sealed rounds before round ``before``; their figures stay.
+
+        A run that is to go on needs the model of its last round, and with `active.strategy` committee earlier ones.
+        """
+        for number in range(before):
+            folder = self._rounds_dir() / f"round-{number:02d}" / "model"
+            shutil.rmtree(folder, ignore_errors=True)
 
     def trained(self, number: int) -> dict[str, Any] | None:
         """What `complete_model` was told, once the round's model is there."""

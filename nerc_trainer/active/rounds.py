@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,8 +47,9 @@ class Rounds:
         data: Mapping[str, Mapping[str, Any]],
         journal: RunJournal,
         publisher: Publisher,
+        tell: Callable[[str], None] = say,
     ) -> None:
-        """``data`` is what is published about each split."""
+        """``data`` is what is published about each split; ``tell`` gets a line for the user on every rank."""
         self.bench = bench
         self.recipe = bench.recipe
         self.trainer = bench.trainer
@@ -58,6 +59,7 @@ class Rounds:
         self.data = data
         self.journal = journal
         self.publishing = Publishing(publisher)
+        self.tell = tell
         self.history: list[dict[str, Any]] = []
 
     def run(self) -> str | None:
@@ -84,7 +86,7 @@ class Rounds:
         self.history, labels, newest = on_main(self._left_behind)
         self.sampler.training_set.add_expert(labels)
         if newest is not None:
-            say(f"carrying on in round {len(self.history)} with the model of {newest}")
+            self.tell(f"carrying on in round {len(self.history)} with the model of {newest}")
             self._load(Path(newest))
         if self.history and self.history[-1]["published"] == PENDING:
             self._begin_to_publish(self.history[-1])
@@ -219,7 +221,7 @@ class Rounds:
         self.settle()
         line = {**record, "published": self.publishing.first_state, "commit": None}
         self.history = on_main(partial(self.journal.append, line))
-        say(_line(record))
+        self.tell(_line(record))
         if line["published"] == PENDING:
             self._begin_to_publish(line)
 
@@ -240,7 +242,7 @@ class Rounds:
             return None
         number, publication, seconds = settled
         where = f" ({publication.detail})" if publication.detail else ""
-        say(f"{publication.branch} {publication.state}{where}")
+        self.tell(f"{publication.branch} {publication.state}{where}")
         return self.journal.confirm(
             number,
             {

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from nerc_trainer.active.console import say
 from nerc_trainer.active.oracle import FilesOracle, Oracle, TruthOracle
 from nerc_trainer.active.precision import PrecisionCheck, choose_precision
 from nerc_trainer.active.priorities import check_tagger
@@ -20,11 +22,18 @@ if TYPE_CHECKING:
     from nerc_trainer.active.journal import RunJournal
     from nerc_trainer.corpus.load import Corpus
     from nerc_trainer.recipe.sections import Recipe
+    from nerc_trainer.training.workbench import Workbench
 
 
 def build_rounds(recipe: Recipe, arguments: TrainingArguments, corpus: Corpus, journal: RunJournal) -> Rounds:
     """Build the parts of a run from a recipe and its corpus."""
-    bench = build_workbench(recipe, arguments, corpus)
+    return rounds_on(build_workbench(recipe, arguments, corpus), journal)
+
+
+def rounds_on(bench: Workbench, journal: RunJournal, tell: Callable[[str], None] = say) -> Rounds:
+    """The parts of a run that is made on this workbench, whose trainer gets its callbacks; ``tell`` hears of each
+    round."""
+    recipe, corpus = bench.recipe, bench.corpus
     check_tagger(recipe.active, bench.trainer)
     oracle: Oracle = FilesOracle(journal)
     if recipe.active.oracle == "truth":
@@ -37,4 +46,4 @@ def build_rounds(recipe: Recipe, arguments: TrainingArguments, corpus: Corpus, j
     bench.trainer.score_in = on_main(lambda: journal.decide("score_in", now))
     for callback in (precision, sampler, RoundTracking(bench.trainer)):
         bench.trainer.add_callback(callback)
-    return Rounds(bench, sampler, precision, data_facts(recipe, corpus), journal, make_publisher(recipe))
+    return Rounds(bench, sampler, precision, data_facts(recipe, corpus), journal, make_publisher(recipe), tell)

@@ -26,11 +26,19 @@ def naming_the_run(run_dir: Path) -> Iterator[None]:
     epilog=examples(
         "nerc-trainer active quickstart",
         "nerc-trainer active my.yaml active.strategy=random active.budget.words=5000 hub.mode=off",
+        "nerc-trainer active my.yaml --simulate simulate.strategies=[entropy,mnlp,bald] active.query_words=600",
         "accelerate launch --config_file recipes/accelerate/cpu-2.yaml -m nerc_trainer active tiny",
     ),
 )
 @takes_recipe
-def active(recipe: str, overrides: tuple[str, ...]) -> None:
+@click.option(
+    "--simulate",
+    "simulated",
+    is_flag=True,
+    help="Compare strategies on sentences with true labels before people are paid, as the simulate section says: F1 by "
+    "words, sentences, entities and dollars, over several seeds.",
+)
+def active(recipe: str, overrides: tuple[str, ...], simulated: bool) -> None:
     """Train in rounds of active learning as RECIPE says: a file, or the name of a shipped recipe.
 
     The same command carries on a run that was cut off, or that has ended because people have to label its batch
@@ -39,6 +47,12 @@ def active(recipe: str, overrides: tuple[str, ...]) -> None:
     from nerc_trainer.recipe.load import load_recipe
 
     loaded = load_recipe(recipe, overrides)
+    if simulated:
+        from nerc_trainer.experiments.simulate import simulate
+
+        with naming_the_run(loaded.run.dir):
+            simulate(loaded)
+        return
     from nerc_trainer.active.rounds import run_recipe
 
     with naming_the_run(loaded.run.dir):

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
-import threading
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,15 +13,12 @@ from tqdm.auto import tqdm
 from nerc_trainer.errors import NercError
 from nerc_trainer.experiments.cell import Cell, digest, run_cell
 from nerc_trainer.experiments.publication import is_kept, keep_model
+from nerc_trainer.experiments.workers import side_by_side
 from nerc_trainer.files import write_json
-from nerc_trainer.ranks import end_with_parent, on_main
-from nerc_trainer.training.job import Job, join_ranks
-from nerc_trainer.training.shared_corpus import in_memory
+from nerc_trainer.ranks import on_main
 
 if TYPE_CHECKING:
-    from nerc_trainer.corpus.load import Corpus
-    from nerc_trainer.recipe.sections import Recipe
-    from nerc_trainer.training.workbench import Workbench
+    from nerc_trainer.training.job import Job
 
 
 def run_cells(
@@ -58,7 +52,7 @@ def run_cells(
             bar.update()
 
         if workers > 1:
-            _side_by_side(recipe, corpus, missing, workers, keep)
+            side_by_side(recipe, corpus, missing, run_cell, workers, keep)
         elif missing:
             bench = build_workbench(recipe, work.arguments, corpus)
             for cell in missing:
@@ -88,60 +82,3 @@ def _read(folder: Path, cell: Cell, digest: str) -> dict[str, Any] | None:
     except ValueError as error:
         raise NercError(f"{path}: damaged ({error}); delete it, and the cell is trained again") from error
     return figures if figures.pop("digest", None) == digest else None
-
-
-# Workers
-
-
-def _side_by_side(
-    recipe: Recipe,
-    corpus: Corpus,
-    cells: Sequence[Cell],
-    workers: int,
-    keep: Callable[[Cell, dict[str, Any]], None],
-) -> None:
-    context = multiprocessing.get_context("spawn")  # a forked process can't use the GPU
-    numbers = context.Queue()
-    for number in range(workers):
-        numbers.put(number)
-    pool = ProcessPoolExecutor(workers, context, _begin_work, (recipe, in_memory(corpus), numbers, _devices(workers)))
-    try:
-        tasks = {pool.submit(_work, cell): cell for cell in cells}
-        for done in as_completed(tasks):
-            keep(tasks[done], done.result())
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for process in multiprocessing.active_children():
-            process.terminate()
-        raise
-    pool.shutdown()
-
-
-def _devices(workers: int) -> list[str | None]:
-    """The GPU of each worker, in turn where there are fewer; None on a machine without."""
-    import torch
-
-    count = torch.cuda.device_count()
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(count)))).split(",")
-    return [visible[number % count] if count else None for number in range(workers)]
-
-
-_bench: Workbench | None = None
-
-
-def _begin_work(recipe: Recipe, corpus: Corpus, numbers: Any, devices: Sequence[str | None]) -> None:
-    """In a worker process: take a GPU, and set up a workbench for all its cells."""
-    threading.Thread(target=end_with_parent, args=(os.getppid(),), daemon=True).start()
-    from nerc_trainer.training.workbench import build_workbench
-
-    device = devices[numbers.get()]
-    if device is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = device
-    quiet = recipe.model_copy(update={"training": {**recipe.training, "disable_tqdm": True}})
-    global _bench
-    _bench = build_workbench(quiet, join_ranks(quiet), corpus)
-
-
-def _work(cell: Cell) -> dict[str, Any]:
-    assert _bench is not None  # the initializer made it
-    return run_cell(_bench, cell)

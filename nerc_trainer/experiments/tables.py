@@ -85,6 +85,38 @@ def show_threshold(summary: Mapping[str, Any]) -> None:
     Console().print(table)
 
 
+def show_simulation(summary: Mapping[str, Any]) -> None:
+    """The strategies of a simulation, a row each; 80 columns are enough for the longest name."""
+    from rich.console import Console
+    from rich.table import Table
+
+    if not PartialState().is_main_process:
+        return
+    seeds = len(summary["seeds"])
+    title = f"F1 on {summary['split']} over words, {seeds} seed{'s' if seeds > 1 else ''}"
+    table = Table(title=title, title_justify="left")
+    table.add_column("strategy", no_wrap=True)
+    shares = list(next(iter(summary["curves"].values()))["reach"])
+    for name in ("area", "over random", *(f"{float(share):.0%}" for share in shares)):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, curve in summary["curves"].items():
+        table.add_row(
+            name,
+            "-" if curve["area"] is None else f"{curve['area']['mean']:.4f}",
+            _with_interval(curve["over_random"]),
+            *("-" if (at := curve["reach"][share]["share"]) is None else f"{at:.1%}" for share in shares),
+        )
+    Console().print(table)
+
+
+def _with_interval(difference: Mapping[str, Any] | None) -> str:
+    """A difference, and how far to both sides its 95 % interval goes where there is one."""
+    if difference is None:
+        return "-"
+    half = "" if difference["high"] is None else f" ±{difference['high'] - difference['value']:.4f}"
+    return f"{difference['value']:+.4f}{half}"
+
+
 def _mean_and_spread(figure: Mapping[str, Any]) -> str:
     spread = "" if figure["spread"] is None else f" ±{figure['spread']:.3f}"
     return f"{figure['mean']:.3f}{spread}"

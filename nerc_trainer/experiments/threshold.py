@@ -15,6 +15,7 @@ from nerc_trainer.experiments.cells import run_cells
 from nerc_trainer.experiments.knee import find_knee
 from nerc_trainer.experiments.tables import show_threshold
 from nerc_trainer.experiments.threshold_chart import threshold_chart
+from nerc_trainer.experiments.workers import count_gpus
 from nerc_trainer.files import write_json
 from nerc_trainer.ranks import on_main
 from nerc_trainer.training.arguments import step_size, steps_of
@@ -37,7 +38,7 @@ def find_threshold(recipe: Recipe) -> None:
     folder = recipe.run.dir / "threshold"
     with job(recipe) as work:
         cells = make_cells(work)
-        workers = recipe.threshold.workers or _gpus()
+        workers = recipe.threshold.workers or count_gpus()
         found = run_cells(work, cells, workers if work.arguments.world_size == 1 else 1)
         summary = summarize(cells, found)
         on_main(lambda: write_json(folder / "threshold.json", summary))
@@ -46,12 +47,6 @@ def find_threshold(recipe: Recipe) -> None:
         for line in explain(summary):
             say(line)
         say(f"figures and chart are in {folder}")
-
-
-def _gpus() -> int:
-    import torch
-
-    return max(1, torch.cuda.device_count())
 
 
 def make_cells(work: Job) -> list[Cell]:

@@ -6,6 +6,22 @@ from pydantic import Field, model_validator
 
 from nerc_trainer.recipe.section import Section, refuse
 
+Strategy = Literal[
+    "entropy",
+    "sum_entropy",
+    "max_entropy",
+    "entity_entropy",
+    "mnlp",
+    "least_confidence",
+    "lowest_probability",
+    "margin",
+    "bald",
+    "committee",
+    "disagreement",
+    "random",
+    "longest",
+]
+
 
 class Budget(Section):
     """A limit on the expert's labels over the whole run, the initial ones included."""
@@ -63,21 +79,7 @@ class StopSection(Section):
 class ActiveSection(Section):
     """The rounds of active learning."""
 
-    strategy: Literal[
-        "entropy",
-        "sum_entropy",
-        "max_entropy",
-        "entity_entropy",
-        "mnlp",
-        "least_confidence",
-        "lowest_probability",
-        "margin",
-        "bald",
-        "committee",
-        "disagreement",
-        "random",
-        "longest",
-    ] = Field(
+    strategy: Strategy = Field(
         default="entropy",
         description="How the next sentences are chosen. By the entropy of the words' tags: entropy (mean), "
         "sum_entropy, max_entropy, entity_entropy (mean over what is likely inside entities). By the probability of "

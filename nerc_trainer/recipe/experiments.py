@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from nerc_trainer.recipe.section import Section
+from nerc_trainer.recipe.section import Section, different_seeds
 
 
 class TrainSection(Section):
@@ -100,9 +100,7 @@ class CompareSection(Section):
     @field_validator("seeds")
     @classmethod
     def _seeds_differ(cls, seeds: list[int]) -> list[int]:
-        if len(set(seeds)) < len(seeds) or min(seeds) < 0 or max(seeds) >= 2**32:
-            raise PydanticCustomError("seeds", "give different seeds, each between 0 and 2**32 - 1")
-        return seeds
+        return different_seeds(seeds)
 
 
 class ThresholdSection(Section):

@@ -17,6 +17,13 @@ def refuse(key: str, reason: str) -> PydanticCustomError:
     return PydanticCustomError("recipe_rule", "{reason}", {"key": key, "reason": reason})
 
 
+def different_seeds(seeds: list[int]) -> list[int]:
+    """The seeds, if a run can be made with each and no two are the same."""
+    if len(set(seeds)) < len(seeds) or min(seeds) < 0 or max(seeds) >= 2**32:
+        raise PydanticCustomError("seeds", "give different seeds, each between 0 and 2**32 - 1")
+    return seeds
+
+
 def is_hub_id(text: str, owner_needed: bool = False) -> bool:
     """Whether `text` can name a repository on the Hub: owner/name, or name alone unless the owner is needed."""
     parts = text.split("/")

@@ -25,6 +25,7 @@ from nerc_trainer.recipe.experiments import (
 )
 from nerc_trainer.recipe.report import ReportSection
 from nerc_trainer.recipe.section import Section, is_hub_id, refuse
+from nerc_trainer.recipe.simulate import SimulateSection
 
 COLUMN_NAMES = ("tokens", "pos_tags", "chunk_tags", "ner_tags", "_")
 
@@ -244,6 +245,9 @@ class Recipe(Section):
     )
     optimizer: OptimizerSection = Field(default_factory=OptimizerSection, description="Learning rates by depth.")
     active: ActiveSection = Field(default_factory=ActiveSection, description="The rounds of active learning.")
+    simulate: SimulateSection = Field(
+        default_factory=SimulateSection, description="Strategies that are compared before people are paid."
+    )
     train: TrainSection = Field(default_factory=TrainSection, description="One tagger.")
     mixing: MixingSection = Field(default_factory=MixingSection, description="LLM and expert labels in one tagger.")
     compare: CompareSection = Field(default_factory=CompareSection, description="Truth against LLM labels.")

@@ -26,6 +26,7 @@ STAGE_FILES = {
     "annotation": "annotation/annotation.json",
     "comparison": "compare/comparison.json",
     "threshold": "threshold/threshold.json",
+    "simulation": "simulate/simulate.json",
     "cheap_test": "cheap-test/cheap_test.json",
 }
 
@@ -52,6 +53,7 @@ class RunData:
     annotation: Row | None = None
     comparison: Row | None = None
     threshold: Row | None = None
+    simulation: Row | None = None
     cheap_test: Any = None
     llm_labels: Mapping[str, Row] = field(default_factory=dict)
     models: Mapping[str, Row] = field(default_factory=dict)

@@ -10,14 +10,13 @@ from nerc_trainer.account import Account, account_at
 from nerc_trainer.annotation.money import find_price
 from nerc_trainer.annotation.spending import LedgerSums
 from nerc_trainer.costs import ExpertWork, expert_dollars
-from nerc_trainer.plots import Chart, chart_style, render_chart
+from nerc_trainer.plots import SIZE, Chart, chart_style, render_chart
 from nerc_trainer.public_names import without_folders
 from nerc_trainer.recipe.costs import CostsSection, WhatIfSection
 from nerc_trainer.report.alone import Alone, ExpertCurve, alone, expert_curve
 from nerc_trainer.report.collect import RunData
 from nerc_trainer.report.models import Model, front, gains, models_of
 from nerc_trainer.report.parts import MISSING, Part, Plot, Table, count, money, score
-from nerc_trainer.report.style import SIZE
 
 _SAME_PRICE = WhatIfSection()
 # From this ratio of dearest to cheapest on, the cheap models would lie on one another.

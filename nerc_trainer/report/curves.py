@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from nerc_trainer.plots import chart_style, render_chart
+from nerc_trainer.plots import SIZE, chart_style, line_style, render_chart
 from nerc_trainer.report.collect import RunData, scores_of
 from nerc_trainer.report.parts import Part, Plot, Table, count, money, score
-from nerc_trainer.report.style import SIZE, line_style
 
 
 def rounds_part(runs: Sequence[RunData]) -> Part | None:

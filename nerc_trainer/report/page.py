@@ -22,6 +22,7 @@ from nerc_trainer.report.llm import labels_part, sweep_part
 from nerc_trainer.report.look_up import find_tokens, tags_before
 from nerc_trainer.report.parts import Part
 from nerc_trainer.report.selected import selected_part, shown_ids
+from nerc_trainer.report.simulation import simulation_part
 from nerc_trainer.report.timings import timings_part
 from nerc_trainer.report.uncertainty import uncertainty_part
 
@@ -66,6 +67,7 @@ def parts_of(runs: Sequence[RunData]) -> list[Part]:
     found = [
         rounds_part(runs),
         costs_part(run),
+        simulation_part(run),
         threshold_part(run),
         compare_part(run),
         labels_part(run),

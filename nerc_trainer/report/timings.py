@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from nerc_trainer.plots import chart_style, render_chart
+from nerc_trainer.plots import SIZE, bar_style, chart_style, render_chart
 from nerc_trainer.report.collect import RunData
 from nerc_trainer.report.parts import Part, Plot, Table
-from nerc_trainer.report.style import SIZE, bar_style
 
 
 def timings_part(run: RunData) -> Part | None:

@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from nerc_trainer.plots import Chart, chart_style, render_chart
+from nerc_trainer.plots import SIZE, Chart, chart_style, render_chart
 from nerc_trainer.report.collect import RunData
 from nerc_trainer.report.parts import Part, Plot, Table, count, score
-from nerc_trainer.report.style import SIZE
 
 _BINS = 12
 

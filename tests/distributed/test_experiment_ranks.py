@@ -55,3 +55,15 @@ def test_a_killed_threshold_goes_on_and_leaves_no_worker(tmp_path: Path, workers
     assert ended.returncode == 0, ended.stderr[-2000:]
     assert len(list((folder / "cells").glob("*.json"))) == 14
     assert {path: path.stat().st_mtime_ns for path in made} == made
+
+
+@pytest.mark.slow
+def test_a_simulation_on_two_ranks_is_the_one_on_one(tmp_path: Path) -> None:
+    for ranks in (1, 2):
+        script = [*words(tmp_path / f"run-{ranks}", "active"), "--simulate", "simulate.strategies=[mnlp]"]
+        ended = run(ranks, [*script, "simulate.seeds=[3]", "train.epochs=1"], tmp_path / "home")
+        assert ended.returncode == 0, ended.stderr[-2000:]
+    one, two = (json.loads((tmp_path / f"run-{ranks}/simulate/simulate.json").read_text()) for ranks in (1, 2))
+    assert one == two
+    assert list(one["curves"]) == ["mnlp-llm", "random-llm"]
+    assert not list(tmp_path.glob("run-*/simulate/**/*.safetensors"))

@@ -21,10 +21,11 @@ from nerc_trainer.report.models import front, gains, models_of
 from nerc_trainer.report.page import write_report
 from nerc_trainer.report.parts import Part, money
 from nerc_trainer.report.selected import words_of
+from nerc_trainer.report.simulation import simulation_part
 from nerc_trainer.report.uncertainty import histograms, uncertainty_part
 
 VOID = {"meta", "link", "img", "br", "input", "hr"}
-PARTS = ["rounds", "costs", "threshold", "compare", "labels", "prompts", "selected"]
+PARTS = ["rounds", "costs", "simulation", "threshold", "compare", "labels", "prompts", "selected"]
 PARTS += ["uncertainty", "cheap-test", "corpus", "timings", "about"]
 
 
@@ -103,6 +104,7 @@ def test_charts_lie_beside_the_page_as_png_and_svg(run: RunData, page: str) -> N
         "f1_by_type",
         "pareto",
         "threshold",
+        "simulated_words",
         "prompts_by_models",
         "uncertainty",
         "seconds",
@@ -176,6 +178,16 @@ def test_words_of_a_sentence() -> None:
     said = words_of(["a", "b", "c", "d"], ["B-X", "I-X", "O", "B-Y"])
     assert [(word.text, word.type) for word in said] == [("a b", "X"), ("c", None), ("d", "Y")]
     assert [(word.text, word.type) for word in words_of(["a"], ["O"])] == [("a", None)]
+
+
+def test_what_a_simulation_has_found(run: RunData) -> None:
+    made = part(run, simulation_part)
+    assert "nobody was paid" in made.text[0]
+    assert [list(row) for row in made.tables[0].rows] == [
+        ["mnlp", "0.600 ± 0.010", "+0.0123 (-0.0100 to +0.0346)", "15.0%", "–", "–"],
+        ["random", "0.600 ± 0.010", "–", "–", "–", "–"],
+    ]
+    assert list(made.plots[0].numbers.rows[1]) == ["mnlp", "1", "177", "10", "20", "1.00", "0.830 ± 0.010"]
 
 
 def test_published_figures_stand_beside_those_of_compare(page: str) -> None:

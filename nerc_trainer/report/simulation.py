@@ -1,0 +1,64 @@
+"""What strategies would have cost, where a simulation was made."""
+
+from __future__ import annotations
+
+from nerc_trainer.report.collect import Row, RunData
+from nerc_trainer.report.parts import MISSING, Part, Plot, Table, count, mean_and_spread, money, score
+
+
+def simulation_part(run: RunData) -> Part | None:
+    """Learning curves of the simulated strategies, areas, and words to a share of full-data F1; None without any."""
+    found = run.simulation
+    if found is None:
+        return None
+    from nerc_trainer.experiments.simulation_charts import simulation_chart
+
+    numbers = Table(
+        f"F1 on {found['split']} by round, mean ± standard deviation over seeds",
+        ["strategy", "round", "words", "sentences", "entities", "dollars", "F1"],
+        [
+            [
+                name,
+                str(point["round"]),
+                *(count(point[key]) for key in ("words", "sentences", "entities")),
+                money(point["dollars"]),
+                mean_and_spread(point["f1"]),
+            ]
+            for name, curve in found["curves"].items()
+            for point in curve["points"]
+        ],
+    )
+    shares = list(next(iter(found["curves"].values()))["reach"])
+    table = Table(
+        "Area under the curve over words, and words to a share of full-data F1, in percent of all",
+        ["strategy", "area", "over random", *(f"{float(share):.0%}" for share in shares)],
+        [
+            [
+                name,
+                MISSING if curve["area"] is None else mean_and_spread(curve["area"]),
+                _over_random(curve["over_random"]),
+                *(_share(curve["reach"][share]) for share in shares),
+            ]
+            for name, curve in found["curves"].items()
+        ],
+    )
+    text = (
+        f"Simulated with {count(len(found['seeds']))} seed(s) on sentences whose labels were known: nobody was paid. "
+        f"With all {count(found['words'])} words labelled, F1 is {mean_and_spread(found['full']['f1'])}."
+    )
+    ends = "; ".join(f"{name} to {score(curve['points'][-1]['f1']['mean'])}" for name, curve in found["curves"].items())
+    alt = f"Lines of F1 by words labelled by the expert, one for each strategy: {ends}."
+    plots = [Plot(simulation_chart(found, "words"), alt, numbers)]
+    return Part("simulation", "What strategies would have cost", [text], plots=plots, tables=[table])
+
+
+def _over_random(difference: Row | None) -> str:
+    if difference is None:
+        return MISSING
+    if difference["low"] is None:
+        return f"{difference['value']:+.4f}"
+    return f"{difference['value']:+.4f} ({difference['low']:+.4f} to {difference['high']:+.4f})"
+
+
+def _share(reach: Row) -> str:
+    return MISSING if reach["share"] is None else f"{reach['share']:.1%}"
