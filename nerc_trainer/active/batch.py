@@ -39,7 +39,7 @@ def candidates(words: np.ndarray, size: tuple[float, float]) -> int:
     """
     sentences, most_words = size
     by_words = int(np.searchsorted(np.cumsum(words), CANDIDATES * most_words, side="right")) + 1
-    return int(min(len(words), CANDIDATES * sentences, by_words))
+    return int(min(len(words), max(CANDIDATES * sentences, 1), by_words))
 
 
 def affordable(

@@ -98,8 +98,8 @@ class EntropySamplerCallback(RoundCallback):
             priorities = strategies.random(len(pool), self._seed, round_number)
         else:
             priorities = self._priorities(trainer, pool, round_number)
-        count = max(round(self._active.initial_expert * len(pool)), 1) if initial else self._active.query_size
-        order = strategies.top(priorities, ids, len(pool) if self._may_pass_over(initial) else count)
+        count = max(round(self._active.initial_expert * len(pool)) if initial else self._size[0], 1)
+        order = strategies.top(priorities, ids, len(pool) if self._may_pass_over(initial) else int(count))
         if initial:
             chosen = order[affordable(self.training_set.words[pool[order]], count, *self._left())]
         else:

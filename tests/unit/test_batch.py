@@ -72,6 +72,7 @@ def test_ten_times_what_a_round_asks_for_compete_for_it() -> None:
     assert candidates(words, (6, UNLIMITED)) == 50
     assert candidates(words, (UNLIMITED, 10)) == 21  # those that hundred words would take, and the next
     assert candidates(words, (UNLIMITED, 100)) == 50
+    assert candidates(words, (0.05, UNLIMITED)) == 1  # money for less than a sentence still asks for one
 
 
 # Diversity
