@@ -16,7 +16,8 @@ from launcher import ROOT, environment, outcome, run, small_recipe
 FSDP = ROOT / "recipes" / "accelerate" / "fsdp.yaml"
 FSDP_RUN = str(Path(__file__).with_name("fsdp_run.py"))
 TRAINER = "nerc_trainer.training.trainer:NercTrainer"
-SETTINGS = {"active.initial_expert": 0.3, "active.query_size": 24}  # several steps in each round
+# Several steps in each round; and what is sharded is scored in float32, so the others are too.
+SETTINGS = {"active.initial_expert": 0.3, "active.query_size": 24, "active.score_in": "float32"}
 
 
 def sharded(script: list[str], home: Path) -> subprocess.CompletedProcess[str]:
