@@ -63,6 +63,7 @@ def start(corpus_folder: Path, tmp_path: Path) -> Start:
             [
                 *(f"data.{split}={corpus_folder / split}.conll" for split in ("train", "dev")),
                 *(f"run.dir={folder}", "data.test=null", "training.use_cpu=true", "active.query_size=5"),
+                "active.score_in=float32",  # as the references compute, whatever this machine is faster in
                 *([f"annotation.labels={corpus_folder / 'llm.jsonl'}"] if llm else []),
                 *settings,
             ],
@@ -84,9 +85,8 @@ def play(rounds: Rounds) -> dict[str, Any]:
     assert rounds.reason_to_stop() is None
     number = len(rounds.history)
     rounds.trainer.begin_round(number)
-    record = rounds.publish(number, rounds.evaluate(number, rounds.train(number)))
-    rounds.history = rounds.journal.append(record)
-    return record
+    rounds.publish(number, rounds.evaluate(number, rounds.train(number)))
+    return rounds.history[-1]
 
 
 @torch.no_grad()
@@ -271,6 +271,17 @@ def test_a_run_taken_up_again_asks_for_the_same(start: Start, settings: tuple[st
     again.trainer.begin_round(3)
     assert [row["ids"] for row in again.history] == [row["ids"] for row in undisturbed.history]
     assert again.sampler.selection == undisturbed.sampler.selection
+
+
+@pytest.mark.parametrize(("doubt", "scores"), [(0, False), (1, True)])
+def test_precision_is_noted_where_only_the_doubt_about_the_llm_is_scored(
+    start: Start, doubt: int, scores: bool
+) -> None:
+    rounds = start("active.strategy=random", f"active.llm_doubt={doubt}", "active.score_in=bfloat16")
+    play(rounds)
+    rounds.trainer.begin_round(1)
+    assert (rounds.precision.found is not None) == scores
+    assert not scores or rounds.journal.agreement(1) is not None
 
 
 def test_every_strategy_has_an_order_of_its_own(start: Start) -> None:
