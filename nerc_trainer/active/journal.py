@@ -36,7 +36,7 @@ WAY_OUT = "restore it from a copy, or begin again with another run.dir"
 # What may be said otherwise when a run carries on: it changes no figure, or the fingerprints of the corpus cover it.
 _FREE_KEYS = (
     *("run.dir", "run.name", "data.train", "data.dev", "data.test", "annotation.*", "sweep.*"),
-    *("train.*", "compare.*", "threshold.*"),
+    *("train.*", "compare.*", "threshold.*", "cheap_test.*"),
     *("costs.gpu_dollars_per_hour", "costs.what_if.*", "report.*"),
     *("hub.deadline_seconds", "hub.endpoint", "training.logging_*", "training.report_to", "training.disable_tqdm"),
 )
