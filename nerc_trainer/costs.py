@@ -63,8 +63,14 @@ def budget_left(budget: Budget | None, work: ExpertWork, costs: CostsSection) ->
         return budget.sentences - work.sentences, unlimited
     if budget.words is not None:
         return unlimited, budget.words - work.words
-    dollars = (budget.dollars or 0.0) - expert_dollars(work, costs)
+    return bought_by((budget.dollars or 0.0) - expert_dollars(work, costs), costs)
+
+
+def bought_by(dollars: float, costs: CostsSection) -> tuple[float, float]:
+    """Sentences and words that so much money pays for; one of them is infinite, or both where an expert costs nothing."""
+    unlimited = float("inf")
     by_sentence = costs.expert_by == "sentences"
     price = expert_dollars(ExpertWork(1, 0) if by_sentence else ExpertWork(0, 1), costs)
-    left = dollars / price if price > 0 else unlimited
-    return (left, unlimited) if by_sentence else (unlimited, left)
+    # Rounded, because 0.3 dollars at 0.1 each are 2.9999999999999996.
+    bought = round(dollars / price, 6) if price > 0 else unlimited
+    return (bought, unlimited) if by_sentence else (unlimited, bought)

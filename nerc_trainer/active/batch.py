@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nerc_trainer.costs import ExpertWork, expert_dollars
+from nerc_trainer.costs import bought_by
 from nerc_trainer.errors import NercError
 
 if TYPE_CHECKING:
@@ -24,12 +24,10 @@ def round_size(active: ActiveSection, costs: CostsSection) -> tuple[float, float
         return UNLIMITED, active.query_words
     if active.query_dollars is None:
         return active.query_size, UNLIMITED
-    by_sentence = costs.expert_by == "sentences"
-    price = expert_dollars(ExpertWork(1, 0) if by_sentence else ExpertWork(0, 1), costs)
-    if price == 0:
+    size = bought_by(active.query_dollars, costs)
+    if size == (UNLIMITED, UNLIMITED):
         raise NercError("active.query_dollars: limits nothing while costs.expert_wage is 0; set active.query_words")
-    most = active.query_dollars / price
-    return (most, UNLIMITED) if by_sentence else (UNLIMITED, most)
+    return size
 
 
 def candidates(words: np.ndarray, size: tuple[float, float]) -> int:
@@ -39,7 +37,7 @@ def candidates(words: np.ndarray, size: tuple[float, float]) -> int:
     """
     sentences, most_words = size
     by_words = int(np.searchsorted(np.cumsum(words), CANDIDATES * most_words, side="right")) + 1
-    return int(min(len(words), CANDIDATES * sentences, by_words))
+    return int(min(len(words), max(CANDIDATES * sentences, 1), by_words))
 
 
 def affordable(

@@ -47,7 +47,8 @@ class PrecisionCheck(RoundCallback):
     def __init__(self, recipe: Recipe, training_set: TrainingSet, journal: RunJournal) -> None:
         self.found: dict[str, Any] | None = None
         self._training_set, self._journal = training_set, journal
-        self._seed, self._scores = recipe.run.seed, recipe.active.strategy not in ("random", "longest")
+        self._seed = recipe.run.seed
+        self._scores = recipe.active.strategy not in ("random", "longest") or recipe.active.llm_doubt > 0
 
     def on_round_begin(
         self,

@@ -20,6 +20,7 @@ from nerc_trainer.active.labelling.hand_out import hand_out
 from nerc_trainer.active.publishing import PENDING, Publishing
 from nerc_trainer.active.record import installed_versions, published_record, round_record
 from nerc_trainer.active.stopping import stop_reason
+from nerc_trainer.corpus.column import Column
 from nerc_trainer.errors import NercError
 from nerc_trainer.files import write_bytes, write_json, write_text
 from nerc_trainer.ranks import on_main
@@ -278,7 +279,7 @@ def run_recipe(recipe: Recipe) -> None:
             say(f"{arguments.world_size} process(es) on {arguments.device.type}")
             for note in [*corpus.notes, *notes]:
                 say(note)
-            if recipe.active.oracle == "files" and any(corpus.train["ner_tags"]):
+            if recipe.active.oracle == "files" and any(Column(corpus.train, "ner_tags")):
                 say("train: its labels are not looked at, because active.oracle is files")
             rounds = build_rounds(recipe, arguments, corpus, journal)
             reason = rounds.run()

@@ -101,8 +101,8 @@ class EntropySamplerCallback(RoundCallback):
             known = self._score(trainer, pool, round_number)
         scored, priorities = pool[known.places], known.priorities[known.places]
         ids = Picked(self.training_set.ids, scored)
-        count = max(round(self._active.initial_expert * len(pool)), 1) if initial else self._active.query_size
-        order = strategies.top(priorities, ids, len(scored) if self._may_pass_over(initial) else count)
+        count = max(round(self._active.initial_expert * len(pool)) if initial else self._size[0], 1)
+        order = strategies.top(priorities, ids, len(scored) if self._may_pass_over(initial) else int(count))
         if initial:
             chosen = order[affordable(self.training_set.words[scored[order]], count, *self._left())]
         else:

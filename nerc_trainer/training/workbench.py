@@ -58,10 +58,11 @@ class Workbench:
         ids = Column(self.corpus.train, "id")
         return TrainingSet(ids, self.text, self.corpus.labels, llm_tags, first_equal, askable)
 
-    def llm_tags(self) -> list[list[str]] | None:
+    def llm_tags(self) -> Sequence[list[str]] | None:
         """What the LLM said of each train sentence; None where the recipe has no LLM labels."""
         train = self.corpus.train
-        return list(Column(train, "llm_tags")) if "llm_tags" in train.column_names else None
+        # Not a list: those of a million sentences take a quarter of a gigabyte, and more with many entities.
+        return Column(train, "llm_tags") if "llm_tags" in train.column_names else None
 
     def llm_asked(self) -> np.ndarray | None:
         """Which train sentences the LLM was asked about, bool [sentences], those included whose replies were rejected;

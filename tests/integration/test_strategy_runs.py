@@ -63,7 +63,7 @@ def start(corpus_folder: Path, tmp_path: Path) -> Start:
             [
                 *(f"data.{split}={corpus_folder / split}.conll" for split in ("train", "dev")),
                 *(f"run.dir={folder}", "data.test=null", "training.use_cpu=true", "active.query_size=5"),
-                "active.score_in=float32",  # as the references below compute
+                "active.score_in=float32",  # as the references compute, whatever this machine is faster in
                 *([f"annotation.labels={corpus_folder / 'llm.jsonl'}"] if llm else []),
                 *settings,
             ],
@@ -338,6 +338,17 @@ def test_a_start_that_ends_between_scores_and_selection_is_taken_up_with_the_sam
     again = start(*PART)
     again.trainer.begin_round(2)
     assert again.sampler.selection == selection
+
+
+@pytest.mark.parametrize(("doubt", "scores"), [(0, False), (1, True)])
+def test_precision_is_noted_where_only_the_doubt_about_the_llm_is_scored(
+    start: Start, doubt: int, scores: bool
+) -> None:
+    rounds = start("active.strategy=random", f"active.llm_doubt={doubt}", "active.score_in=bfloat16")
+    play(rounds)
+    rounds.trainer.begin_round(1)
+    assert (rounds.precision.found is not None) == scores
+    assert not scores or rounds.journal.agreement(1) is not None
 
 
 def test_every_strategy_has_an_order_of_its_own(start: Start) -> None:

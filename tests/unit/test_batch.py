@@ -9,8 +9,9 @@ import pytest
 
 from nerc_trainer.active import diversity
 from nerc_trainer.active.batch import CANDIDATES, UNLIMITED, affordable, candidates, fill_round, round_size
+from nerc_trainer.costs import ExpertWork, budget_left
 from nerc_trainer.errors import NercError
-from nerc_trainer.recipe.active import ActiveSection
+from nerc_trainer.recipe.active import ActiveSection, Budget
 from nerc_trainer.recipe.sections import CostsSection
 
 COSTS = CostsSection(expert_wage=40.0, expert_seconds_per_word=0.9)  # a cent a word
@@ -20,7 +21,16 @@ NO_LIMIT = (UNLIMITED, UNLIMITED)
 def test_size_of_a_round() -> None:
     assert round_size(ActiveSection(query_size=7), COSTS) == (7, UNLIMITED)
     assert round_size(ActiveSection(query_size=7, query_words=300), COSTS) == (UNLIMITED, 300)
-    assert round_size(ActiveSection(query_dollars=2.5), COSTS) == (UNLIMITED, pytest.approx(250))
+    assert round_size(ActiveSection(query_dollars=2.5), COSTS) == (UNLIMITED, 250)
+
+
+def test_money_for_three_sentences_buys_three() -> None:
+    """0.3 / 0.1 is less than 3, and a round has whole sentences."""
+    by_sentence = CostsSection(expert_wage=40.0, expert_by="sentences", expert_seconds_per_sentence=9)
+    size = round_size(ActiveSection(query_dollars=0.3), by_sentence)
+    assert fill_round(np.full(9, 5), size, NO_LIMIT).tolist() == [0, 1, 2]
+    left = budget_left(Budget(dollars=0.8), ExpertWork(5, 50), by_sentence)
+    assert fill_round(np.full(9, 5), (9, UNLIMITED), left).tolist() == [0, 1, 2]
 
 
 def test_money_that_limits_nothing_is_refused() -> None:
@@ -72,6 +82,7 @@ def test_ten_times_what_a_round_asks_for_compete_for_it() -> None:
     assert candidates(words, (6, UNLIMITED)) == 50
     assert candidates(words, (UNLIMITED, 10)) == 21  # those that hundred words would take, and the next
     assert candidates(words, (UNLIMITED, 100)) == 50
+    assert candidates(words, (0.05, UNLIMITED)) == 1  # money for less than a sentence still asks for one
 
 
 # Diversity

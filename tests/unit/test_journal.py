@@ -415,7 +415,10 @@ def test_what_changes_no_figure_may_be_said_otherwise(make_recipe: MakeRecipe) -
     moved = recipe.run.dir.with_name("moved")
     recipe.run.dir.rename(moved)
     changed = make_recipe(
-        run={"dir": str(moved)}, hub={"deadline_seconds": 9}, training={"logging_steps": 3, "report_to": "none"}
+        run={"dir": str(moved)},
+        hub={"deadline_seconds": 9},
+        training={"logging_steps": 3, "report_to": "none"},
+        cheap_test={"sentences": 50},
     )
     with opened(changed) as journal:
         assert known(journal) == ["selected"]

@@ -215,6 +215,21 @@ def test_every_round_asks_for_the_least_certain_of_the_sentences_that_are_left(m
     assert sampling.training_set.counts()["pool_left"] == 2
 
 
+@pytest.mark.parametrize(
+    ("dollars", "asked"), [(0.45, 4), (0.05, 1)], ids=["more than query_size", "less than a sentence"]
+)
+def test_dollars_by_the_sentence_are_not_limited_by_the_size_that_they_replace(
+    make_recipe: Callable[..., Recipe], wordpiece: PreTrainedTokenizerFast, dollars: float, asked: int
+) -> None:
+    recipe = make_recipe(
+        active={"initial_expert": 0.2, "query_size": 2, "query_dollars": dollars},
+        costs={"expert_by": "sentences", "expert_seconds_per_sentence": 9, "expert_wage": 40},
+    )
+    sampling = Sampling(recipe, wordpiece, UNCERTAINTY, LENGTHS)
+    sampling.begin(0)
+    assert len(sampling.begin(1)) == asked
+
+
 def test_selection_is_written_down_with_its_reasons(make_sampling: MakeSampling) -> None:
     sampling = make_sampling(initial_expert=0.2, query_size=3)
     taken = sampling.begin(0)

@@ -9,6 +9,7 @@ import numpy as np
 
 from nerc_trainer.active.journal import RunJournal
 from nerc_trainer.active.labelling.batch import Batch, Question, Suggestion
+from nerc_trainer.corpus.column import Column
 from nerc_trainer.corpus.encode import PieceDataset
 from nerc_trainer.corpus.labels import tags_to_spans, to_bio
 from nerc_trainer.ranks import on_main
@@ -24,8 +25,8 @@ def hand_out(bench: Workbench, journal: RunJournal, number: int, ids: Sequence[s
     """
     if on_main(lambda: journal.batch(number) is not None):
         return
-    train = bench.corpus.train
-    position = {name: index for index, name in enumerate(train["id"])}
+    train, asked = bench.corpus.train, set(ids)
+    position = {name: index for index, name in enumerate(Column(train, "id")) if name in asked}
     places = np.array([position[name] for name in ids])
     seen = _seen_by_tagger(bench, places) if number > 0 else [None] * len(ids)
     told = _told_by_llm(bench, places)
@@ -55,8 +56,8 @@ def _told_by_llm(bench: Workbench, places: np.ndarray) -> list[Suggestion | None
     train = bench.corpus.train
     if "llm_tags" not in train.column_names:
         return [None] * len(places)
-    tags = train["llm_tags"]
-    sure = train["llm_confidence"] if "llm_confidence" in train.column_names else None
+    tags = Column(train, "llm_tags")
+    sure = Column(train, "llm_confidence") if "llm_confidence" in train.column_names else None
     return [
         Suggestion(tags_to_spans(tags[index], "bio"), score=sure[index] if sure else None) if tags[index] else None
         for index in places.tolist()
