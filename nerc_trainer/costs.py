@@ -67,7 +67,7 @@ def budget_left(budget: Budget | None, work: ExpertWork, costs: CostsSection) ->
 
 
 def bought_by(dollars: float, costs: CostsSection) -> tuple[float, float]:
-    """Sentences and words that so much money pays for; one of them is infinite, or both where an expert costs nothing."""
+    """Sentences and words that money pays for; one of them is infinite, or both where an expert costs nothing."""
     unlimited = float("inf")
     by_sentence = costs.expert_by == "sentences"
     price = expert_dollars(ExpertWork(1, 0) if by_sentence else ExpertWork(0, 1), costs)

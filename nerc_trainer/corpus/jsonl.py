@@ -60,16 +60,32 @@ def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
-            if "\\ud" in line.lower():
-                json.dumps(row, ensure_ascii=False).encode()
-        except json.JSONDecodeError as error:
-            raise NercError(f"{path}:{number}: no JSON: {error.msg} at column {error.colno}; mend the line") from None
-        except UnicodeEncodeError:
-            raise NercError(f"{path}:{number}: an escape \\ud… without its other half; mend the line") from None
+            row = parse_json(line)
+        except NercError as error:
+            raise NercError(f"{path}:{number}: {error}; mend the line") from None
         if not isinstance(row, dict):
             raise NercError(f"{path}:{number}: a JSON object a line is expected, not {line[:40]!r}")
         yield number, row
+
+
+def parse_json(text: str) -> Any:
+    """The value that a JSON text holds.
+
+    What is no JSON, can't be held in Python's memory (a number of thousands of digits, brackets thousands deep) or
+    stored in a file (half a surrogate pair) raises NercError.
+    """
+    try:
+        value = json.loads(text)
+        if "\\ud" in text.lower():
+            json.dumps(value, ensure_ascii=False).encode()
+    except json.JSONDecodeError as error:
+        line = f"line {error.lineno}, " if error.lineno > 1 else ""
+        raise NercError(f"no JSON: {error.msg} at {line}column {error.colno}") from None
+    except UnicodeEncodeError:
+        raise NercError("an escape \\ud… without its other half") from None
+    except (ValueError, RecursionError) as error:
+        raise NercError(f"JSON that can't be read: {error}") from None
+    return value
 
 
 def read_id(row: dict[str, Any]) -> str:

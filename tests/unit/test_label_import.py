@@ -151,6 +151,8 @@ def test_nothing_can_be_closed_without_an_answer(waiting: Waiting) -> None:
         ),
         ({**ROWS["s1"], "seconds": -1}, "seconds = -1"),
         ({**ROWS["s1"], "seconds": True}, "seconds = True"),
+        ({**ROWS["s1"], "seconds": 10**400}, "seconds = 1000"),
+        ({**ROWS["s1"], "seconds": float("nan")}, "seconds = nan"),
         ({**ROWS["s1"], "annotator": ["Ada"]}, "annotator = ['Ada']"),
     ],
 )
@@ -214,6 +216,18 @@ def test_only_what_waits_is_exported_in_its_order(waiting: Waiting, tmp_path: Pa
     waiting.take(*ROWS.values())
     with pytest.raises(NercError, match="round 0 waits for no answer"):
         export_batch(waiting.run_dir, "jsonl", tmp_path / "out.jsonl")
+
+
+def test_tasks_and_configuration_do_not_take_each_others_name(waiting: Waiting, tmp_path: Path) -> None:
+    with pytest.raises(NercError, match=r"end it in \.json"):
+        export_batch(waiting.run_dir, "label-studio", tmp_path / "out.xml")
+    assert not (tmp_path / "out.xml").exists()
+
+
+@pytest.mark.parametrize("row", ['{"id": ' + "1" * 5000 + "}", '{"id": ' + "[" * 200_000], ids=["number", "depth"])
+def test_json_beyond_what_python_reads_is_named(waiting: Waiting, row: str) -> None:
+    with pytest.raises(NercError, match=r"labelled\.jsonl:1: JSON that can't be read: .*; mend the line"):
+        waiting.take(row)
 
 
 def test_the_configuration_stands_beside_the_tasks(waiting: Waiting, tmp_path: Path) -> None:

@@ -210,6 +210,23 @@ def test_other_exports_are_refused(tmp_path: Path, content: str, message: str) -
         read_answers(path)
 
 
+@pytest.mark.parametrize(
+    ("annotations", "message"),
+    [
+        ([3], "annotations = "),
+        ([{"id": 1, "result": {"type": "labels"}}], "result = "),
+        ([{"id": 1}], "result = None"),
+        ([{"id": 1, "result": [{"type": "hypertextlabels", "value": {}}]}], "a result of type hypertextlabels"),
+    ],
+    ids=["ids alone", "no list", "no result", "other labels"],
+)
+def test_what_cannot_be_read_is_never_no_entity(tmp_path: Path, annotations: list[Any], message: str) -> None:
+    (tmp_path / "export.json").write_text(json.dumps(task(*annotations)))
+    given, (problem,) = read_answers(tmp_path / "export.json")
+    assert not given
+    assert message in problem
+
+
 def test_an_empty_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty.conll").write_text("\n")
     with pytest.raises(NercError, match="no sentence in the file"):

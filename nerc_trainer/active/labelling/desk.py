@@ -31,11 +31,13 @@ def export_batch(run_dir: Path, format: str, output: Path) -> list[str]:
     waiting = desk.waiting()
     if not waiting:
         raise NercError(f"{run_dir}: round {desk.number} waits for no answer; go on with `nerc-trainer active`")
+    config = output.with_suffix(".xml")
+    if format == "label-studio" and config == output:
+        raise NercError(f"--output {output}: the labelling configuration gets this name; end it in .json")
     try:
         write_text(output, WRITERS[format](waiting, desk.batch.types))
         lines = [f"{_amount(waiting)} of round {desk.number} are in {output}"]
         if format == "label-studio":
-            config = output.with_suffix(".xml")
             write_text(config, labelling_config(desk.batch.types))
             lines.append(f"the labelling configuration of their project is in {config}")
     except OSError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from nerc_trainer.errors import NercError
 
 _TAGS = ("ner_tags", "tags")
 _SPANS = ("spans", "entities")
+_YEAR = 366 * 24 * 3600
 
 
 def write_jsonl(questions: Sequence[Question], types: Sequence[str]) -> str:
@@ -69,6 +69,6 @@ def read_seconds(value: Any) -> float | None:
     """How long the label took, None where that is not said."""
     if value is None:
         return None
-    if type(value) not in (int, float) or not math.isfinite(value) or value < 0:
-        raise NercError(f"seconds = {value!r}: a number that is not negative is expected")
+    if type(value) not in (int, float) or not 0 <= value <= _YEAR:
+        raise NercError(f"seconds = {str(value)[:20]}: a number from 0 to {_YEAR} (a year) is expected")
     return float(value)

@@ -16,6 +16,7 @@ from nerc_trainer.active.labelling.batch import Question, Suggestion
 from nerc_trainer.active.labelling.given import Given
 from nerc_trainer.active.labelling.jsonl import read_annotator, read_seconds
 from nerc_trainer.active.labelling.text import join
+from nerc_trainer.corpus.jsonl import parse_json
 from nerc_trainer.corpus.labels import Span
 from nerc_trainer.errors import NercError
 
@@ -73,8 +74,8 @@ def _prediction(question: Question, suggestion: Suggestion, name: str) -> dict[s
 def tasks_of_label_studio(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """The place and content of each task of an export in the format JSON."""
     try:
-        tasks = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (ValueError, OSError) as error:
+        tasks = parse_json(path.read_text(encoding="utf-8-sig"))
+    except (NercError, ValueError, OSError) as error:
         raise NercError(f"{path}: can't be read as JSON ({error}); export the project once more") from None
     if not isinstance(tasks, list):
         raise NercError(f"{path}: a list of tasks is expected; export the project in Label Studio's format JSON")
@@ -93,7 +94,8 @@ def read_task(place: str, task: dict[str, Any]) -> Given:
     name, text = data.get("sentence_id"), data.get(_TO)
     if not isinstance(name, str) or not isinstance(text, str):
         raise NercError("data without sentence_id and text; import the tasks that `nerc-trainer label export` writes")
-    annotations = [one for one in task["annotations"] or [] if isinstance(one, dict) and not one.get("was_cancelled")]
+    annotations = _dictionaries(task["annotations"] or [], "annotations")
+    annotations = [one for one in annotations if not one.get("was_cancelled")]
     if not annotations:
         return Given(place, name, text=text)
     newest = max(annotations, key=_age)
@@ -102,11 +104,17 @@ def read_task(place: str, task: dict[str, Any]) -> Given:
         place,
         name,
         text=text,
-        spans=[span for result in newest.get("result") or [] for span in _spans(result, text)],
+        spans=[span for result in _dictionaries(newest.get("result"), "result") for span in _spans(result, text)],
         annotator=read_annotator((author.get("email") or author.get("id")) if isinstance(author, dict) else author),
         seconds=read_seconds(newest.get("lead_time")),
         versions=len(annotations),
     )
+
+
+def _dictionaries(value: Any, name: str) -> list[dict[str, Any]]:
+    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+        raise NercError(f"{name} = {str(value)[:40]}: a list of objects is expected; export the project once more")
+    return value
 
 
 def _age(annotation: Mapping[str, Any]) -> tuple[str, int]:
@@ -114,9 +122,12 @@ def _age(annotation: Mapping[str, Any]) -> tuple[str, int]:
     return str(annotation.get("updated_at") or annotation.get("created_at") or ""), number if type(number) is int else 0
 
 
-def _spans(result: Any, text: str) -> list[Span]:
+def _spans(result: dict[str, Any], text: str) -> list[Span]:
     """The entity of one result; results of other kinds, such as relations and comments, hold none."""
-    if not isinstance(result, dict) or result.get("type") != "labels":
+    kind = str(result.get("type"))
+    if kind != "labels":
+        if kind.endswith("labels"):  # left out, its sentence would look as if it had no entity
+            raise NercError(f"a result of type {kind}; use the labelling configuration that `label export` writes")
         return []
     value = result.get("value")
     fields = value if isinstance(value, dict) else {}
