@@ -34,7 +34,11 @@ def timings_part(run: RunData) -> Part | None:
         [str(row["round"]), *(f"{row['seconds'].get(phase, 0.0):,.1f}" for phase in phases), f"{total:,.1f}"]
         for row, total in zip(run.history, bottom, strict=True)
     ]
-    text = f"{sum(bottom):,.0f} seconds in all. A start that was cut off in the middle of a round is not counted."
+    beside = sum(row["seconds"].get("publish", 0.0) for row in run.history)
+    text = (
+        f"{sum(bottom) - beside:,.0f} seconds in all, without the publishing beside the next round. A start that was cut "
+        "off in the middle of a round is not counted."
+    )
     alt = f"Stacked bars: seconds by phase of each round. {text}"
     numbers = Table("Seconds by phase", ["round", *phases, "all"], rows)
     return Part("timings", "Where the time went", [text], plots=[Plot(chart, alt, numbers)])
