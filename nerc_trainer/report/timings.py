@@ -36,8 +36,8 @@ def timings_part(run: RunData) -> Part | None:
     ]
     beside = sum(row["seconds"].get("publish", 0.0) for row in run.history)
     text = (
-        f"{sum(bottom) - beside:,.0f} seconds in all, without the publishing beside the next round. A start that was cut "
-        "off in the middle of a round is not counted."
+        f"{sum(bottom) - beside:,.0f} seconds in all, without the publishing beside the next round. A start that was "
+        "cut off in the middle of a round is not counted."
     )
     alt = f"Stacked bars: seconds by phase of each round. {text}"
     numbers = Table("Seconds by phase", ["round", *phases, "all"], rows)
