@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
@@ -45,3 +46,16 @@ def _behind(encoder: PreTrainedModel) -> list[nn.Parameter]:
     names = ("final_norm", "LayerNorm", "ln_f", "norm")
     own = [part for name, part in encoder.named_children() if name in names]
     return [weight for part in own for weight in part.parameters()]
+
+
+def split_by_rate(groups: Sequence[Mapping[str, Any]], factors: Mapping[nn.Parameter, float]) -> list[dict[str, Any]]:
+    """An optimizer's groups cut so that all weights of a group have one factor, with the learning rate times that."""
+    cut = []
+    for group in groups:
+        by_factor: dict[float, list[nn.Parameter]] = {}
+        for weight in group["params"]:
+            by_factor.setdefault(factors[weight], []).append(weight)
+        cut += [
+            {**group, "params": weights, "lr": group["lr"] * factor} for factor, weights in sorted(by_factor.items())
+        ]
+    return cut

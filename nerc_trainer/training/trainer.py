@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
@@ -34,7 +31,8 @@ from nerc_trainer.corpus.inner_words import InnerWords
 from nerc_trainer.corpus.labels import LabelSet
 from nerc_trainer.errors import NercError
 from nerc_trainer.evaluation.metrics import EntityMetric
-from nerc_trainer.modeling.depth import learning_rate_factors
+from nerc_trainer.modeling.depth import learning_rate_factors, split_by_rate
+from nerc_trainer.modeling.save import write_weights
 from nerc_trainer.modeling.word_starts import word_starts
 from nerc_trainer.modeling.words import word_logits
 from nerc_trainer.ranks import on_main
@@ -384,40 +382,11 @@ class NercTrainer(Trainer):
         """Write the model as safetensors from rank 0; all ranks must call it, since sharded weights are gathered."""
         state = self.accelerator.get_state_dict(self.model_wrapped)
         model = self.accelerator.unwrap_model(self.model_wrapped)
-        on_main(lambda: _write_weights(model, folder, state))
+        on_main(lambda: write_weights(model, folder, state))
 
     def load_weights(self, state: dict[str, torch.Tensor] | None) -> None:
         """Set all weights to those that rank 0 gives; the other ranks pass None and receive them."""
         set_weights(self.accelerator.unwrap_model(self.model), state, self.args.world_size)
-
-
-def split_by_rate(
-    groups: Sequence[Mapping[str, Any]], factors: Mapping[torch.nn.Parameter, float]
-) -> list[dict[str, Any]]:
-    """An optimizer's groups cut so that all weights of a group have one factor, with the learning rate times that."""
-    cut = []
-    for group in groups:
-        by_factor: dict[float, list[torch.nn.Parameter]] = {}
-        for weight in group["params"]:
-            by_factor.setdefault(factors[weight], []).append(weight)
-        cut += [
-            {**group, "params": weights, "lr": group["lr"] * factor} for factor, weights in sorted(by_factor.items())
-        ]
-    return cut
-
-
-def _write_weights(model: PreTrainedModel, folder: Path, state: dict[str, torch.Tensor]) -> None:
-    try:
-        if hasattr(model, "get_base_model"):  # adapters of peft; which head they are for stands in the configuration
-            # Left to itself, peft asks the Hub whether the vocabulary has grown.
-            model.save_pretrained(folder, state_dict=state, save_embedding_layers=False)
-            model.get_base_model().config.save_pretrained(folder)
-        else:
-            model.save_pretrained(folder, state_dict=state)
-    except SafetensorError as error:
-        if f"os error {errno.ENOSPC}" not in str(error):
-            raise
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder)) from error
 
 
 def _stream(*key: int) -> int:
