@@ -12,6 +12,7 @@ import numpy as np
 
 from nerc_trainer.active.batch import candidates
 from nerc_trainer.active.journal import WAY_OUT, RunJournal
+from nerc_trainer.active.strategies import SCORES_NOTHING
 from nerc_trainer.errors import NercError
 from nerc_trainer.files import write_bytes
 from nerc_trainer.ranks import on_main
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from nerc_trainer.recipe.sections import Recipe
 
 WHOLE_EVERY = 5  # rounds: the first and each fifth after it score the whole pool
-SCORES_NOTHING = ("random", "longest")
 _STREAM = 1_000_033  # keeps the random half apart from the draws of strategies and of the precision's sample
 
 

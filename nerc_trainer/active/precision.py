@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from transformers import TrainerControl, TrainerState, TrainingArguments
 
-from nerc_trainer.active.strategies import ranks
+from nerc_trainer.active.strategies import SCORES_NOTHING, ranks
 from nerc_trainer.corpus.encode import PieceDataset
 from nerc_trainer.ranks import on_main
 from nerc_trainer.training.callbacks import RoundCallback
@@ -48,7 +48,7 @@ class PrecisionCheck(RoundCallback):
         self.found: dict[str, Any] | None = None
         self._training_set, self._journal = training_set, journal
         self._seed = recipe.run.seed
-        self._scores = recipe.active.strategy not in ("random", "longest") or recipe.active.llm_doubt > 0
+        self._scores = recipe.active.strategy not in SCORES_NOTHING or recipe.active.llm_doubt > 0
 
     def on_round_begin(
         self,

@@ -15,6 +15,8 @@ import torch
 from nerc_trainer.active.scoring import ENTROPY, Combine, Measure, word_entropy
 from nerc_trainer.corpus.batches import IGNORED
 
+SCORES_NOTHING = ("random", "longest")  # strategies that ask no tagger
+
 
 def surprise(logits: torch.Tensor) -> torch.Tensor:
     """-log p of each word's most probable tag, in nats: logits [..., L] -> float32 [...].
