@@ -65,10 +65,13 @@ class MixingSection(Section):
         gt=0,
         lt=1,
         description="Share of the optimizer steps that train on the expert's labels alone, at the end "
-        "(llm_then_expert, small_loss, self_train).",
+        "(llm_then_expert, small_loss, the first tagger of self_train).",
     )
     llm_weight: float = Field(
-        default=0.3, gt=0, le=1, description="Weight of a word that the LLM labelled beside 1 of the expert (weighted)."
+        default=0.3,
+        gt=0,
+        le=1,
+        description="Weight of a word that the LLM labelled beside 1 of the expert (weighted).",
     )
     by_confidence: bool = Field(
         default=False, description="Whether the LLM's own confidence scales its weight, where there is one (weighted)."
@@ -83,6 +86,19 @@ class MixingSection(Section):
         description="Probability from which the tagger's label stands against the LLM's (self_train).",
     )
     rounds: int = Field(default=1, ge=1, description="How often the LLM's labels are corrected (self_train).")
+    expert_loss: float = Field(
+        default=0.25,
+        gt=0,
+        lt=1,
+        description="Share of the loss that the expert's words make up beside corrected labels; more where they are "
+        "more than that share of the words (self_train).",
+    )
+    student_steps: float = Field(
+        default=2.0,
+        gt=0,
+        description="Optimizer steps of each training on corrected labels, as a multiple of those of train.epochs "
+        "(self_train).",
+    )
     unlabelled: bool = Field(
         default=True, description="Whether train sentences that nobody has labelled take part (self_train)."
     )

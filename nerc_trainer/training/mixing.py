@@ -115,17 +115,12 @@ def weighted(mix: Mix) -> dict[str, float]:
     Instance weighting after Jiang and Zhai (2007). The weights are scaled to a mean of 1 over the words, so that they
     do not change the size of a step.
     """
-    section, training_set = mix.section, mix.training_set
-    tag_ids = training_set.tag_ids()
-    sentence_weights = np.ones(len(training_set.ids))
-    sentence_weights[mix.llm] = section.llm_weight
+    section = mix.section
+    weights = np.full(len(mix.training_set.ids), section.llm_weight)
     if section.by_confidence and mix.confidence is not None:
-        sentence_weights[mix.llm] *= mix.confidence[mix.llm]
-    both = np.concatenate([mix.llm, mix.expert])
-    weights = np.repeat(sentence_weights, training_set.words)
-    weights = (weights / max(weights[training_set.words_of(both)].mean(), 1e-9)).astype(np.float32)
-    mix.train(both, tag_ids, mix.steps, stage=0, weights=weights)
-    return {"mean_llm_weight": float(sentence_weights[mix.llm].mean())}
+        weights *= mix.confidence
+    _in_one_heap(mix, mix.llm, mix.training_set.tag_ids(), weights, mix.steps, stage=0)
+    return {"mean_llm_weight": float(weights[mix.llm].mean())}
 
 
 def small_loss(mix: Mix) -> dict[str, float]:
@@ -152,10 +147,13 @@ def small_loss(mix: Mix) -> dict[str, float]:
 def self_train(mix: Mix) -> dict[str, float]:
     """A tagger trained on both corrects the LLM's labels and labels what nobody has; another learns from that.
 
-    Where tagger and LLM agree on a word the label stands; where the tagger is surer than ``mixing.sure`` its own does;
-    other words do not count. Then the tagger begins anew (self-training after Yarowsky 1995, with the agreement of two
-    labellers after Blum and Mitchell 1998; a teacher for distant labels as in Liang et al. 2020, BOND),
-    ``mixing.rounds`` times. With ``mixing.unlabelled`` the sentences that nobody has labelled take part.
+    The first is trained on the LLM's labels, then on the expert's. Where it and the LLM agree on a word the label
+    stands; where it is surer than ``mixing.sure`` its own does; other words do not count. Then the tagger begins anew,
+    on these labels and the expert's in one heap, of whose loss the expert's few words make up a share of
+    ``mixing.expert_loss``, ``mixing.rounds`` times
+    (self-training after Yarowsky 1995, with the agreement of two labellers after Blum and Mitchell 1998; a teacher for
+    distant labels as in Liang et al. 2020, BOND). With ``mixing.unlabelled`` the sentences that nobody has labelled
+    take part.
     """
     training_set, section = mix.training_set, mix.section
     given = training_set.tag_ids()
@@ -182,7 +180,10 @@ def self_train(mix: Mix) -> dict[str, float]:
             "unlabelled_sentences": float(len(taught) - len(mix.llm)),
         }
         mix.restart()
-        _in_two_steps(mix, taught, tag_ids, stage=2 * (number + 1))
+        others, experts = ((tag_ids[training_set.words_of(who)] != IGNORED).sum() for who in (taught, mix.expert))
+        beside = (1 - section.expert_loss) / section.expert_loss * experts / max(others, 1)
+        weights = np.full(len(training_set.ids), min(beside, 1.0))
+        _in_one_heap(mix, taught, tag_ids, weights, round(section.student_steps * mix.steps), stage=number + 2)
     return figures
 
 
@@ -201,6 +202,22 @@ def _in_two_steps(mix: Mix, llm: np.ndarray, tag_ids: np.ndarray, stage: int) ->
     if len(llm):
         mix.train(llm, tag_ids, mix.steps - expert_steps, stage)
     mix.train(mix.expert, tag_ids, expert_steps, stage + 1)
+
+
+def _in_one_heap(
+    mix: Mix, others: np.ndarray, tag_ids: np.ndarray, sentence_weights: np.ndarray, steps: int, stage: int
+) -> None:
+    """On sentences of others and the expert's at once, a word of others counting ``sentence_weights`` [sentences of the
+    training set] beside 1 of the expert's. Scaled to a mean of 1 over the words that count, so that the size of a step
+    stays as it is."""
+    training_set = mix.training_set
+    both = np.concatenate([others, mix.expert])
+    by_sentence = np.ones(len(training_set.ids))
+    by_sentence[others] = sentence_weights[others]
+    weights = np.repeat(by_sentence, training_set.words)
+    places = training_set.words_of(both)
+    mean = weights[places[tag_ids[places] != IGNORED]].mean()
+    mix.train(both, tag_ids, steps, stage, (weights / max(mean, 1e-9)).astype(np.float32))
 
 
 def probably_clean(losses: np.ndarray) -> np.ndarray:

@@ -122,7 +122,9 @@ def test_self_training_keeps_what_is_agreed_and_corrects_where_it_is_sure(
     said[1], said[3], said[4] = 0, 1, 0  # disagrees three times,
     probability = np.array([0.6, 0.95, 0.6, 0.7, 0.99, 0.6, 0.6], dtype=np.float32)  # twice for sure
     recorder = Recorder([WordPredictions(np.array(said), probability, None)])
-    figures = train_mixed(mix(training_set, recorder, mode="self_train", sure=0.9, unlabelled=False))
+    section = {"mode": "self_train", "sure": 0.9, "unlabelled": False, "expert_loss": 0.5, "student_steps": 1.5}
+    made = mix(training_set, recorder, **section)
+    figures = train_mixed(made)
     assert figures == {
         "agreed_share": pytest.approx(4 / 7),
         "corrected_share": pytest.approx(2 / 7),
@@ -131,10 +133,28 @@ def test_self_training_keeps_what_is_agreed_and_corrects_where_it_is_sure(
     assert [one.get("sentences", "restart") for one in recorder.trained] == [
         *([0, 2, 5], [1, 4]),
         "restart",
-        *([0, 2, 5], [1, 4]),
+        [0, 1, 2, 4, 5],
     ]
-    assert recorder.trained[3]["labels"] == [[given[0], 0], [given[2], IGNORED, 0], given[5:]]
-    assert len({one["stage"] for one in recorder.trained if "stage" in one}) == 4
+    heap = recorder.trained[3]
+    by_llm = [[given[0], 0], [given[2], IGNORED, 0], given[5:]]
+    assert heap["labels"] == [by_llm[0], labels.encode(["B-LOC"]), by_llm[1], labels.encode(["O"]), by_llm[2]]
+    assert made.steps_made == [50, 50, 150]
+    assert len({one["stage"] for one in recorder.trained if "stage" in one}) == 3
+    # Six words of the LLM's sentences count and two of the expert's, which make up half of the loss.
+    assert heap["weights"][1][0] == pytest.approx(3 * heap["weights"][0][0])
+    counted = [
+        weight
+        for weights, tags in zip(heap["weights"], heap["labels"], strict=True)
+        for weight, tag in zip(weights, tags, strict=True)
+        if tag != IGNORED
+    ]
+    assert np.mean(counted) == pytest.approx(1)
+
+
+def test_an_experts_word_never_counts_less_than_others(training_set: TrainingSet) -> None:
+    recorder = Recorder([WordPredictions(np.zeros(7, np.int64), np.full(7, 0.95, np.float32), None)])
+    train_mixed(mix(training_set, recorder, mode="self_train", unlabelled=False, expert_loss=0.01))
+    assert {weight for row in recorder.trained[3]["weights"] for weight in row} == {1.0}
 
 
 def test_self_training_labels_what_nobody_has_where_it_is_sure(training_set: TrainingSet) -> None:
@@ -144,8 +164,8 @@ def test_self_training_labels_what_nobody_has_where_it_is_sure(training_set: Tra
     recorder = Recorder([WordPredictions(said, probability, None)])
     figures = train_mixed(mix(training_set, recorder, mode="self_train", sure=0.9))
     assert (figures["agreed_share"], figures["unlabelled_sentences"]) == (1, 1)
-    assert [one.get("sentences") for one in recorder.trained] == [[0, 2, 5], [1, 4], None, [0, 2, 3, 5], [1, 4]]
-    assert recorder.trained[3]["labels"][2] == [1, IGNORED]
+    assert [one.get("sentences") for one in recorder.trained] == [[0, 2, 5], [1, 4], None, [0, 1, 2, 3, 4, 5]]
+    assert recorder.trained[3]["labels"][3] == [1, IGNORED]
 
 
 def test_text_alone_teaches_an_experts_tagger_too(wordpiece: PreTrainedTokenizerFast, labels: LabelSet) -> None:
@@ -158,7 +178,7 @@ def test_text_alone_teaches_an_experts_tagger_too(wordpiece: PreTrainedTokenizer
     recorder = Recorder([said])
     figures = train_mixed(mix(alone, recorder, mode="self_train"))
     assert figures == {"unlabelled_sentences": 3}
-    assert [one.get("sentences") for one in recorder.trained] == [[1, 4], None, [2, 3, 5], [1, 4]]
+    assert [one.get("sentences") for one in recorder.trained] == [[1, 4], None, [1, 2, 3, 4, 5]]
     plain = Recorder()
     train_mixed(mix(alone, plain, mode="self_train", unlabelled=False))
     assert [(one["sentences"], one["steps"]) for one in plain.trained] == [([1, 4], 100)]
