@@ -159,8 +159,6 @@ class AnnotationSection(Section):
 
     @model_validator(mode="after")
     def _keys_agree(self) -> "AnnotationSection":
-        if self.labels is not None and self.endpoints:
-            raise refuse("labels", "give either labels made elsewhere or endpoints that label; set the other to null")
         if self.samples > 1 and self.temperature == 0:
             raise refuse(
                 "samples", "at temperature 0 all answers are the same; set annotation.temperature to 0.7 or so"
