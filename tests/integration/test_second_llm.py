@@ -27,7 +27,7 @@ DEAR = "{dear: {input: 3, output: 15}}"
 
 
 def sees_nothing_in_some(messages: Sequence[Mapping[str, str]], form: Mapping[str, Any] | None) -> str:
-    """No entities in sentences of an odd number of words, as an untrained tagger sees it; capitals in the others."""
+    """No entities in sentences of an odd number of words, as the first LLM and so the tagger; capitals in the others."""
     if len(words_of(messages)) % 2 == 0:
         return answer_capitals(messages, form)
     return '{"entities": []}' if form else " ".join(words_of(messages))
@@ -35,15 +35,12 @@ def sees_nothing_in_some(messages: Sequence[Mapping[str, str]], form: Mapping[st
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A part of the sample corpus, labelled by an LLM."""
+    """A part of the sample corpus, in which an LLM has seen no entities."""
     for split, sentences in (("train", 120), ("dev", 30)):
         text = (recipes_folder() / "sample" / f"{split}.conll").read_text(encoding="utf-8")
         (tmp_path / f"{split}.conll").write_text("\n\n".join(text.split("\n\n")[:sentences]) + "\n", encoding="utf-8")
     train = read_conll(tmp_path / "train.conll")
-    rows = [
-        json.dumps({"tokens": tokens, "llm_tags": tags}) + "\n"
-        for tokens, tags in zip(train.tokens, train.ner_tags, strict=True)
-    ]
+    rows = [json.dumps({"tokens": tokens, "llm_tags": ["O"] * len(tokens)}) + "\n" for tokens in train.tokens]
     (tmp_path / "llm.jsonl").write_text("".join(rows), encoding="utf-8")
     return tmp_path
 
@@ -58,6 +55,8 @@ def words(folder: Path, url: str, **settings: Any) -> list[str]:
         "annotation.prices": DEAR,
         "active.llm_relabel": "{model: dear, reach: 3}",
         "active.query_size": 6,
+        "mixing.mode": "concat",
+        "training.learning_rate": 0.01,
         **settings,
     }
     return ["active", "tiny", *(f"{key}={value}" for key, value in said.items())]
