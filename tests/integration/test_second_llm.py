@@ -27,7 +27,7 @@ DEAR = "{dear: {input: 3, output: 15}}"
 
 
 def sees_nothing_in_some(messages: Sequence[Mapping[str, str]], form: Mapping[str, Any] | None) -> str:
-    """No entities in sentences of an odd number of words, as the first LLM and so the tagger; capitals in the others."""
+    """No entities in sentences of an odd number of words, as first LLM and tagger see it; capitals in the others."""
     if len(words_of(messages)) % 2 == 0:
         return answer_capitals(messages, form)
     return '{"entities": []}' if form else " ".join(words_of(messages))
