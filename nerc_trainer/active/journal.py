@@ -1,8 +1,9 @@
 """What a run has done so far, on disk, so that a killed run carries on where it was.
 
-A round grows in `rounds/round-NN.partial/`: first what was selected (and, where people label, their batch and the
-answers that have come so far), then the expert's labels, then the trained model, then its figures. Each appears whole
-or not at all. The folder becomes `rounds/round-NN/` when all of it is there.
+A round grows in `rounds/round-NN.partial/`: first what a second LLM has said, where one is asked, and what was selected
+(and, where people label, their batch and the answers that have come so far), then the expert's labels, then the
+trained model, then its figures. Each appears whole or not at all. The folder becomes `rounds/round-NN/` when all of it
+is there.
 Only rank 0 holds a journal.
 """
 
@@ -21,6 +22,7 @@ import yaml
 
 from nerc_trainer.active.labelling.batch import Batch
 from nerc_trainer.active.oracle import ExpertLabel
+from nerc_trainer.active.second import SecondAnswer
 from nerc_trainer.errors import NercError
 from nerc_trainer.files import sync_folder, write_json, write_text
 from nerc_trainer.hub.seal import check_seal
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 
 Row = TypeVar("Row")
+_NO_ROWS = "\n"
 WAY_OUT = "restore it from a copy, or begin again with another run.dir"
 # What may be said otherwise when a run carries on: it changes no figure, or the fingerprints of the corpus cover it.
 _FREE_KEYS = (
@@ -148,6 +151,10 @@ class RunJournal:
         """All labels that the expert has given in the rounds that are over, in their order."""
         return [label for row in self.history() for label in self.labels(row["round"]) or []]
 
+    def second_labels(self) -> list[SecondAnswer]:
+        """All that the second LLM has settled in the rounds that are over."""
+        return [answer for row in self.history() for answer in self.settled(row["round"])]
+
     def confirm(self, number: int, published: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Write into a round's line what became of its publication, in one step, and return all lines."""
         history = self.history()
@@ -217,7 +224,20 @@ class RunJournal:
 
     def write_labels(self, number: int, labels: Sequence[ExpertLabel]) -> None:
         text = "".join(json.dumps(label.as_row(), ensure_ascii=False) + "\n" for label in labels)
-        write_text(self._round(number) / "labels.jsonl", text)
+        # An expert who was asked for nothing has answered; a file of no bytes is a damaged one.
+        write_text(self._round(number) / "labels.jsonl", text or _NO_ROWS)
+
+    def second(self, number: int) -> list[SecondAnswer]:
+        """What the second LLM has said in a round so far."""
+        return _read_rows(self._round(number) / "second.jsonl", lambda row: SecondAnswer(**row)) or []
+
+    def settled(self, number: int) -> list[SecondAnswer]:
+        """What the second LLM has said in a round and the tagger before it: labels that stand."""
+        return [answer for answer in self.second(number) if answer.agrees]
+
+    def write_second(self, number: int, answers: Sequence[SecondAnswer]) -> None:
+        text = "".join(json.dumps(answer.as_row(), ensure_ascii=False) + "\n" for answer in answers)
+        write_text(self._round(number) / "second.jsonl", text)
 
     def model_folder(self, number: int) -> Path:
         """Where the model of a round is, once it is trained."""
@@ -322,9 +342,12 @@ def _read_rows(path: Path, convert: Callable[[dict[str, Any]], Row]) -> list[Row
     """The rows of a JSON Lines file, None if there is no such file."""
     if not path.exists():
         return None
-    rows = []
+    rows: list[Row] = []
+    text = path.read_text(encoding="utf-8")
+    if text == _NO_ROWS:
+        return rows
     # Not splitlines: JSON leaves line separators of Unicode unescaped inside strings.
-    for number, line in enumerate(path.read_text(encoding="utf-8").rstrip("\n").split("\n"), start=1):
+    for number, line in enumerate(text.rstrip("\n").split("\n"), start=1):
         try:
             rows.append(convert(json.loads(line)))
         except (ValueError, TypeError) as error:

@@ -7,6 +7,7 @@ import json
 import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from nerc_trainer.costs import ExpertWork, expert_dollars
@@ -39,9 +40,19 @@ def round_record(
     told their time, ``expert_seconds`` is its sum so far and ``timed_words`` the words that it was spent on.
     ``scoring`` says in which precision the pool was scored and how that agrees with float32, null where nothing was
     scored; with `active.pool_fraction` also how many sentences were (``scored``) and, where that was the whole pool,
-    the share of those asked for that a part of it would have held (``found``).
+    the share of those asked for that a part of it would have held (``found``). With `active.llm_relabel` the line
+    says what the second LLM has labelled so far and, in ``llm_dollars``, what its replies have cost in this round.
     """
     ids = list(selection["ids"])
+    second = (
+        {
+            "second_sentences": counts.get("second_sentences", 0),
+            "second_words": counts.get("second_words", 0),
+            "llm_dollars": selection.get("second", {}).get("dollars", 0.0),
+        }
+        if recipe.active.llm_relabel is not None
+        else {}
+    )
     added = sum(len(row["ids"]) for row in earlier if row["round"] > 0) + (len(ids) if number > 0 else 0)
     return {
         "round": number,
@@ -59,6 +70,7 @@ def round_record(
         "expert_sentences": counts["expert_sentences"],
         "llm_sentences": counts["llm_sentences"],
         "llm_words": counts["llm_words"],
+        **second,
         "pool_left": counts["pool_left"],
         "tokens": counts["expert_words"],
         "entities": counts["expert_entities"],
@@ -105,6 +117,7 @@ def published_record(
         "expert_words": record["tokens"],
         "llm_sentences": record["llm_sentences"],
         "llm_words": record["llm_words"],
+        **{key: record[key] for key in ("second_sentences", "second_words") if key in record},
         "dollars": record["dollars"],
         "dev": {name: record[name] for name in scores},
         "test": record["test"],
@@ -112,6 +125,12 @@ def published_record(
         "versions": dict(versions),
         "history": history,
     }
+
+
+def paid_by_round(history: Sequence[Mapping[str, Any]]) -> list[float]:
+    """Dollars that the labels of the rounds had cost by the end of each: the expert's and the second LLM's."""
+    second = accumulate(row.get("llm_dollars", 0.0) for row in history)
+    return [row["dollars"] + spent for row, spent in zip(history, second, strict=True)]
 
 
 def run_id(recipe: Recipe, data: Mapping[str, Mapping[str, Any]]) -> str:

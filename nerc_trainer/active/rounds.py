@@ -18,7 +18,7 @@ from nerc_trainer.active.journal import RunJournal
 from nerc_trainer.active.labelling.desk import how_to_go_on
 from nerc_trainer.active.labelling.hand_out import hand_out
 from nerc_trainer.active.publishing import PENDING, Publishing
-from nerc_trainer.active.record import installed_versions, published_record, round_record
+from nerc_trainer.active.record import installed_versions, paid_by_round, published_record, round_record
 from nerc_trainer.active.stopping import stop_reason
 from nerc_trainer.corpus.column import Column
 from nerc_trainer.errors import NercError
@@ -26,9 +26,11 @@ from nerc_trainer.files import write_bytes, write_json, write_text
 from nerc_trainer.ranks import on_main
 from nerc_trainer.training.arguments import steps_of
 from nerc_trainer.training.mixing import STAGES, Mix, fine_tune, makes_one_heap, train_mixed
-from nerc_trainer.training.training_set import EXPERT, LLM
+from nerc_trainer.training.training_set import BY_LLM, EXPERT, SECOND
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from nerc_trainer.active.precision import PrecisionCheck
     from nerc_trainer.active.sampler import EntropySamplerCallback
     from nerc_trainer.corpus.encode import PieceDataset
@@ -84,7 +86,8 @@ class Rounds:
 
     def restore(self) -> None:
         """Take up what earlier starts of the run have left: their rounds, the expert's labels, the newest model."""
-        self.history, labels, newest = on_main(self._left_behind)
+        self.history, labels, second, newest = on_main(self._left_behind)
+        self.sampler.training_set.add_second(second)
         self.sampler.training_set.add_expert(labels)
         if newest is not None:
             self.tell(f"carrying on in round {len(self.history)} with the model of {newest}")
@@ -92,10 +95,11 @@ class Rounds:
         if self.history and self.history[-1]["published"] == PENDING:
             self._begin_to_publish(self.history[-1])
 
-    def _left_behind(self) -> tuple[list[dict[str, Any]], list[Any], str | None]:
+    def _left_behind(self) -> tuple[list[dict[str, Any]], list[Any], list[Any], str | None]:
         history = self.journal.history()
         newest = self.journal.model_to_go_on_from(len(history))
-        return history, self.journal.expert_labels(), str(newest) if newest else None
+        labels, second = self.journal.expert_labels(), self.journal.second_labels()
+        return history, labels, second, str(newest) if newest else None
 
     def _load(self, folder: Path) -> None:
         from nerc_trainer.modeling.load import read_weights
@@ -113,7 +117,7 @@ class Rounds:
             pool_left=len(self.sampler.training_set.pool()),
             can_ask=self.sampler.can_ask(),
             active=self.recipe.active,
-            dollars=[row["dollars"] for row in self.history],
+            dollars=paid_by_round(self.history),
             signs=self.sampler.stop_set.signs(self.trainer, len(self.history) - 1),
         )
 
@@ -134,7 +138,7 @@ class Rounds:
         if number > 0 and active.start == "cold":
             restart()
         epochs = active.initial_epochs if number == 0 else active.fine_tune_epochs
-        llm, expert = (len(training_set.labelled_by(source)) for source in (LLM, EXPERT))
+        llm, expert = len(training_set.labelled_by(*BY_LLM)), len(training_set.labelled_by(EXPERT))
         if not llm:
             self.trainer.train_round(epochs)
             return
@@ -147,13 +151,20 @@ class Rounds:
             recipe.mixing,
             steps,
             restart,
-            self.bench.llm_confidence(),
+            self._llm_confidence(),
             first_stage=number * STAGES,
         )
         if goes_on:
             fine_tune(mix)
         else:
             train_mixed(mix)
+
+    def _llm_confidence(self) -> np.ndarray | None:
+        """How sure the LLM is of each sentence; what a second one and the tagger have agreed on is sure."""
+        confidence = self.bench.llm_confidence()
+        if confidence is not None:
+            confidence[self.sampler.training_set.labelled_by(SECOND)] = 1.0
+        return confidence
 
     def _save(self, number: int, seconds: Mapping[str, float]) -> dict[str, float]:
         started = time.perf_counter()
@@ -258,8 +269,9 @@ def _line(record: Mapping[str, Any]) -> str:
     test = f", test {record['test']['f1']:.4f}" if record["test"] else ""
     found = (record["scoring"] or {}).get("found")
     part = "" if found is None else f"; a part of the pool would have found {found:.0%} of what it asked for"
+    second = f"{record['second_sentences']} from the second LLM, " if "second_sentences" in record else ""
     return (
-        f"round {record['round']}: {record['expert_sentences']} sentences from the expert, "
+        f"round {record['round']}: {record['expert_sentences']} sentences from the expert, {second}"
         f"F1 on dev {record['f1']:.4f}{test}{part}"
     )
 

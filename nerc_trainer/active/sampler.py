@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from nerc_trainer.active.journal import RunJournal
 from nerc_trainer.active.oracle import ExpertLabel, Oracle
 from nerc_trainer.active.pool_part import PoolPart, Scored, share_found
 from nerc_trainer.active.priorities import check_labels, pool_scores, priorities_of
+from nerc_trainer.active.second import draw
 from nerc_trainer.active.stop_set import StopSet
 from nerc_trainer.corpus.column import Picked
 from nerc_trainer.corpus.encode import PieceDataset
@@ -27,8 +29,11 @@ from nerc_trainer.training.scores import encoder_means
 from nerc_trainer.training.training_set import TrainingSet
 
 if TYPE_CHECKING:
+    from nerc_trainer.active.relabel import SecondLlm
     from nerc_trainer.recipe.sections import Recipe
     from nerc_trainer.training.trainer import NercTrainer
+
+Fill = Callable[[Sequence[int]], np.ndarray]
 
 
 class EntropySamplerCallback(RoundCallback):
@@ -47,9 +52,10 @@ class EntropySamplerCallback(RoundCallback):
         journal: RunJournal,
         tokens: Sequence[Sequence[str]] = (),
         llm_confidence: np.ndarray | None = None,
+        second: SecondLlm | None = None,
     ) -> None:
         """``tokens`` holds the words of each train sentence, which ``active.diversity`` reads; ``llm_confidence`` float
-        [sentences] how sure the LLM is of each, None where it does not say."""
+        [sentences] how sure the LLM is of each, None where it does not say. ``second`` is asked before the oracle."""
         check_labels(recipe.active, training_set)
         self.training_set = training_set
         self.oracle = oracle
@@ -60,7 +66,7 @@ class EntropySamplerCallback(RoundCallback):
         self._recipe, self._active, self._costs, self._seed = recipe, recipe.active, recipe.costs, recipe.run.seed
         self._size = round_size(recipe.active, recipe.costs)
         self._part = PoolPart(recipe, journal, len(training_set.ids))
-        self._tokens, self._llm_confidence = tokens, llm_confidence
+        self._tokens, self._llm_confidence, self._second = tokens, llm_confidence, second
 
     def on_round_begin(
         self,
@@ -74,14 +80,18 @@ class EntropySamplerCallback(RoundCallback):
         started = time.perf_counter()
         selection = on_main(lambda: self.journal.selection(round_number))
         if selection is None:
+            before = self._second.seconds if self._second else 0.0
             selection = self._select(trainer, round_number)
-            seconds = time.perf_counter() - started
-            on_main(lambda: self.journal.note_seconds(round_number, "score", seconds))
+            spent = self._second.seconds - before if self._second else 0.0
+            seconds = {"score": time.perf_counter() - started - spent} | ({"second": spent} if self._second else {})
+            for phase, taken in seconds.items():
+                on_main(partial(self.journal.note_seconds, round_number, phase, taken))
             on_main(lambda: self.journal.write_selection(round_number, selection))
         labels = on_main(lambda: self._ask(round_number, selection["ids"]))
         self.waits, self.selection = labels is None, selection
         if labels is None:
             return
+        self.training_set.add_second(on_main(lambda: self.journal.settled(round_number)))
         self.training_set.add_expert(labels)
         trainer.train_dataset = self.training_set.labelled()
         self.selection = answered(selection, labels)
@@ -103,10 +113,15 @@ class EntropySamplerCallback(RoundCallback):
         ids = Picked(self.training_set.ids, scored)
         count = max(round(self._active.initial_expert * len(pool)) if initial else self._size[0], 1)
         order = strategies.top(priorities, ids, len(scored) if self._may_pass_over(initial) else int(count))
+        second: dict[str, Any] = {}
         if initial:
             chosen = order[affordable(self.training_set.words[scored[order]], count, *self._left())]
         else:
-            chosen = self._batch(trainer, scored, order, priorities, round_number)
+            fill = self._filler(trainer, scored, order, priorities, round_number)
+            if self._second is None:
+                chosen = fill(())
+            else:
+                chosen, second = self._draw(self._second, trainer, scored, fill, round_number)
         if initial and not len(chosen):
             raise NercError("active.budget: has no room for a single sentence of data.train; raise it")
         selection: dict[str, Any] = {
@@ -114,6 +129,7 @@ class EntropySamplerCallback(RoundCallback):
             "ids": [ids[index] for index in chosen],
             "priorities": [float(priorities[index]) for index in chosen],
             "pool": {"sentences": len(pool), "mean_priority": float(known.priorities.mean())},
+            **second,
         }
         if not initial and self._part.is_wanted:
             found = share_found(known.places[chosen], known.part) if len(scored) == len(pool) else None
@@ -121,8 +137,9 @@ class EntropySamplerCallback(RoundCallback):
         return selection
 
     def _may_pass_over(self, initial: bool) -> bool:
-        """Whether some of the most wanted may be left out, being too long or too like others, for less wanted ones."""
-        differs = self._active.diversity is not None and not initial
+        """Whether some of the most wanted may be left out, being too long, too like others or settled, for less wanted
+        ones."""
+        differs = (self._active.diversity is not None or self._second is not None) and not initial
         by_words = self._size[1] != UNLIMITED and not initial
         return differs or by_words or self._left()[1] != UNLIMITED
 
@@ -140,29 +157,55 @@ class EntropySamplerCallback(RoundCallback):
             self._left()[1],
         )
 
-    def _batch(
+    def _draw(
+        self, second: SecondLlm, trainer: NercTrainer, pool: np.ndarray, fill: Fill, round_number: int
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        """The expert's part of a round whose sentences the second LLM is asked about first, int64, and what the
+        selection says of it."""
+        drawn = draw(
+            lambda settled: fill(settled).tolist(),
+            lambda places: second.agree(trainer, round_number, pool[places]),
+            self._active.llm_relabel.reach if self._active.llm_relabel else 1,
+        )
+        settled = [self.training_set.ids[sentence] for sentence in pool[drawn.settled]]
+        return np.array(drawn.expert, dtype=np.int64), {"second": second.summary(round_number, settled, drawn.asked)}
+
+    def _filler(
+        self, trainer: NercTrainer, pool: np.ndarray, order: np.ndarray, priorities: np.ndarray, round_number: int
+    ) -> Fill:
+        """A function that gives what a round asks for of the part of the pool that was scored, int64, without those
+        places that it is told; ``order`` has the most wanted first."""
+        words = self.training_set.words[pool]
+        wanted, spreads = order, self._active.diversity is not None
+        if spreads:
+            wanted = self._spread(trainer, pool, order, priorities, round_number)
+
+        def fill(without: Sequence[int]) -> np.ndarray:
+            kept = wanted[~np.isin(wanted, without)] if len(without) else wanted
+            if not spreads:
+                return kept[fill_round(words[kept], self._size, self._left())]
+            repeats = diversity.near_duplicates(lambda position: self._tokens[int(pool[kept[position]])])
+            return on_main(lambda: kept[fill_round(words[kept], self._size, self._left(), repeats)])
+
+        return fill
+
+    def _spread(
         self, trainer: NercTrainer, pool: np.ndarray, order: np.ndarray, priorities: np.ndarray, round_number: int
     ) -> np.ndarray:
-        """What a round asks for of the part of the pool that was scored, of which ``order`` has the most wanted first;
-        int64."""
+        """``order`` with so many that differ in front as a round may look at; int64."""
         words = self.training_set.words[pool]
-        if self._active.diversity is None:
-            return order[fill_round(words[order], self._size, self._left())]
         count = len(fill_round(words[order], self._size, self._left()))
+        count *= self._active.llm_relabel.reach if self._active.llm_relabel else 1
         compared = order[: candidates(words[order], self._size)]
         vectors = encoder_means(trainer, PieceDataset(self.training_set.text, pool[compared]))
 
         def choose() -> np.ndarray:
             if self._active.diversity == "kmeans":
                 seed = np.random.SeedSequence((self._seed, round_number)).generate_state(1)
-                spread = diversity.kmeans(vectors, priorities[compared], count, int(seed[0]))
-            else:
-                spread = diversity.coreset(vectors, 2 * count)  # some are left out for being nearly the same
-            wanted = np.concatenate([compared[spread], order[len(compared) :]])
-            repeats = diversity.near_duplicates(lambda position: self._tokens[int(pool[wanted[position]])])
-            return wanted[fill_round(words[wanted], self._size, self._left(), repeats)]
+                return diversity.kmeans(vectors, priorities[compared], count, int(seed[0]))
+            return diversity.coreset(vectors, 2 * count)  # some are left out for being nearly the same
 
-        return on_main(choose)
+        return np.concatenate([compared[on_main(choose)], order[len(compared) :]])
 
     def _left(self) -> tuple[float, float]:
         return budget_left(self._active.budget, ExpertWork.of(self.training_set.counts()), self._costs)

@@ -9,6 +9,7 @@ from nerc_trainer.active.console import say
 from nerc_trainer.active.oracle import FilesOracle, Oracle, TruthOracle
 from nerc_trainer.active.precision import PrecisionCheck, choose_precision
 from nerc_trainer.active.priorities import check_tagger
+from nerc_trainer.active.relabel import SecondLlm
 from nerc_trainer.active.rounds import Rounds
 from nerc_trainer.active.sampler import EntropySamplerCallback
 from nerc_trainer.corpus.column import Column
@@ -40,7 +41,8 @@ def rounds_on(bench: Workbench, journal: RunJournal, tell: Callable[[str], None]
         oracle = TruthOracle(Column(corpus.train, "id"), Column(corpus.train, "ner_tags"))
     training_set = bench.training_set(bench.llm_tags(), askable=bench.llm_asked())
     tokens = Column(corpus.train, "tokens")
-    sampler = EntropySamplerCallback(recipe, training_set, oracle, journal, tokens, bench.llm_confidence())
+    second = None if recipe.active.llm_relabel is None else SecondLlm(recipe, corpus, training_set, journal)
+    sampler = EntropySamplerCallback(recipe, training_set, oracle, journal, tokens, bench.llm_confidence(), second)
     precision = PrecisionCheck(recipe, training_set, journal)
     now = choose_precision(recipe, bench.trainer)
     bench.trainer.score_in = on_main(lambda: journal.decide("score_in", now))

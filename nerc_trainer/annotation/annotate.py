@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,14 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nerc_trainer.annotation.answering import Answers, ask_all, read_all, with_fallback
-from nerc_trainer.annotation.batch import BatchRun, refuse_open_batches, spent_or_reserved
+from nerc_trainer.annotation.answering import Answers, read_all, with_fallback
+from nerc_trainer.annotation.batch import BatchRun
 from nerc_trainer.annotation.choice import choose, labels_digest
-from nerc_trainer.annotation.client import Client
 from nerc_trainer.annotation.dataset import push_dataset, save_dataset
-from nerc_trainer.annotation.money import Purse, dollars
+from nerc_trainer.annotation.live import ask_live, tell, why_left
+from nerc_trainer.annotation.money import dollars
 from nerc_trainer.annotation.plan import Plan, make_plan, show_plan
-from nerc_trainer.annotation.progress import LiveLine
 from nerc_trainer.annotation.result import annotation_folder, labels_file, made_with
 from nerc_trainer.annotation.stage import Stage, endpoints_for, ledger_file, open_ledger
 from nerc_trainer.corpus.labels import tags_to_spans
@@ -65,6 +63,11 @@ def annotate_corpus(recipe: Recipe, only_plan: bool) -> None:
         raise NercError(
             "annotation.endpoints: needed to label; give a server, such as [{base_url: 'http://127.0.0.1:8077/v1'}]"
         )
+    if recipe.annotation.labels is not None:
+        raise NercError(
+            f"annotation.labels = {recipe.annotation.labels}: training takes these labels, and the endpoints are for "
+            "active.llm_relabel alone; set annotation.labels to null to label the corpus"
+        )
     with _set_up(recipe) as work:
         plan = make_plan(
             work.labeller, work.sentences, work.endpoints, work.ledger, batch=recipe.annotation.mode == "batch"
@@ -81,9 +84,9 @@ def annotate_corpus(recipe: Recipe, only_plan: bool) -> None:
         if labelled:
             folder = _write(recipe, work, labelled, answers)
     if left := len(work.sentences) - len(labelled):
-        raise NercError(_why_left(f"{left:,} sentences are not labelled", answers, recipe))
+        raise NercError(why_left(f"{left:,} sentences are not labelled", answers, recipe.annotation))
     if left := answers.second_tries_left:
-        raise NercError(_why_left(f"{left:,} rejected sentences wait for their second try", answers, recipe))
+        raise NercError(why_left(f"{left:,} rejected sentences wait for their second try", answers, recipe.annotation))
     if repo := recipe.annotation.repo:
         print(f"pushed to {repo}: commit {push_dataset(folder, repo, recipe)}")
 
@@ -168,35 +171,9 @@ def _chosen_sentences(recipe: Recipe, available: int) -> list[int]:
 def _ask(recipe: Recipe, work: _Work, sentences: Sequence[Sentence]) -> Answers:
     section, endpoints, ledger = recipe.annotation, work.endpoints, work.ledger
     if section.mode == "batch":
-        batches = BatchRun(endpoints, ledger, section, _tell)
+        batches = BatchRun(endpoints, ledger, section, tell)
         return asyncio.run(with_fallback(work.labeller, work.fallback, sentences, batches.answer))
-    refuse_open_batches(endpoints, ledger)
-
-    async def run() -> Answers:
-        purse = Purse(section.limit_dollars, spent_or_reserved(ledger, endpoints[0]))
-        at_a_time = sum(endpoint.concurrency for endpoint in endpoints)
-        async with Client(endpoints, ledger, purse, section.deadline_seconds, _tell) as client:
-            with LiveLine("labelling", len(sentences)) as line:
-
-                async def ask(asked: Labeller, about: Sequence[Sentence]) -> Answers:
-                    return await ask_all(asked, about, client, at_a_time, line.show)
-
-                return await with_fallback(work.labeller, work.fallback, sentences, ask)
-
-    return asyncio.run(run())
-
-
-def _tell(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
-def _why_left(what: str, answers: Answers, recipe: Recipe) -> str:
-    if answers.out_of_money:
-        return (
-            f"annotation.limit_dollars = {recipe.annotation.limit_dollars}: reached, and {what}; raise it, and the "
-            "same command asks for them alone"
-        )
-    return f"{what}: {answers.reasons()}; the same command asks for them alone"
+    return ask_live(section, (work.labeller, work.fallback), sentences, endpoints, ledger)
 
 
 def score(

@@ -157,6 +157,11 @@ class Ledger:
                     found.update(key for (key,) in database.execute(question, part))
         return found
 
+    def paid(self, keys: Sequence[bytes]) -> int:
+        """Picodollars that this ledger's replies to some requests have cost; known ones were paid by someone else."""
+        rows = [self.read("SELECT price FROM reply WHERE key = ?", (key,)) for key in dict.fromkeys(keys)]
+        return sum(price for found in rows for (price,) in found)
+
     def put(self, reply: Reply) -> None:
         """Keep a reply. When this returns, a kill of the process loses nothing."""
         self.write((_INSERT, tuple(getattr(reply, column) for column in _COLUMNS)))

@@ -57,11 +57,12 @@ def recipe_of_all(recipe: Recipe) -> Recipe:
 
 
 def recipe_of(common: Recipe, run: SimulatedRun) -> Recipe:
-    """The recipe of one simulated run, from that of all: its strategy and seed, the truth as oracle, and no reason to
-    stop but the number of rounds, the pool and the budget."""
+    """The recipe of one simulated run, from that of all: its strategy and seed, the truth as oracle, no second LLM,
+    which would have to be paid, and no reason to stop but the number of rounds, the pool and the budget."""
     active = {
         "strategy": run.strategy,
         "oracle": "truth",
+        "llm_relabel": None,
         "min_iterations": common.active.max_iterations,
         "stop": StopSection(),
         **({} if run.with_llm else {"llm_doubt": 0.0}),

@@ -76,6 +76,21 @@ class StopSection(Section):
     )
 
 
+class RelabelSection(Section):
+    """A second, dearer LLM that is asked before the expert; its price is in annotation.prices or a public one."""
+
+    model: str = Field(min_length=1, description="The second model; one of annotation.endpoints has it.")
+    prompt: str | None = Field(
+        default=None, min_length=1, description="Its prompt: a shipped name or a file; null for annotation.prompt."
+    )
+    reach: int = Field(
+        default=4,
+        ge=1,
+        description="Sentences that it is asked about in a round at most, as a multiple of those that the round would "
+        "ask the expert for without it. Where that is not enough to fill the expert's part, the round asks for less.",
+    )
+
+
 class ActiveSection(Section):
     """The rounds of active learning."""
 
@@ -110,6 +125,13 @@ class ActiveSection(Section):
         default="truth",
         description="Who labels: truth takes the corpus's own labels, a simulation; files hands each batch out to "
         "people with `nerc-trainer label export`, and `nerc-trainer label import` takes their labels in.",
+    )
+    llm_relabel: RelabelSection | None = Field(
+        default=None,
+        description="A second, dearer LLM that answers before the expert, such as {model: gpt-4.1}. From round 1 on it "
+        "is asked about what the strategy wants most. Where it sees the same entities as the tagger, its label stands "
+        "and the expert is not asked; the others go to the expert, until the round has as many as it asks for. null "
+        "for none.",
     )
     pool_fraction: float | None = Field(
         default=None,

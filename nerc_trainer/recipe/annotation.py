@@ -159,13 +159,12 @@ class AnnotationSection(Section):
 
     @model_validator(mode="after")
     def _keys_agree(self) -> "AnnotationSection":
-        if self.labels is not None and self.endpoints:
-            raise refuse("labels", "give either labels made elsewhere or endpoints that label; set the other to null")
         if self.samples > 1 and self.temperature == 0:
             raise refuse(
                 "samples", "at temperature 0 all answers are the same; set annotation.temperature to 0.7 or so"
             )
-        if self.model is not None and self.endpoints and not self.endpoints_of(self.model):
+        asks = self.labels is None and bool(self.endpoints)
+        if self.model is not None and asks and not self.endpoints_of(self.model):
             raise refuse("model", "none of annotation.endpoints has it in its models; add it there")
         return self
 

@@ -212,9 +212,16 @@ def _finding_line(draft: _Draft, finding: Mapping[str, Any]) -> str:
     if finding["type"] == "extra_forbidden":
         return draft.line(key, finding["input"], unknown_key_message(key, argument_types()))
     if finding["type"] == "recipe_rule":
-        name = finding["ctx"]["key"]
-        return draft.line((*key, name), finding["input"].get(name), plain_message(finding))
+        names = finding["ctx"]["key"].split(".")
+        return draft.line((*key, *names), _value_of(finding["input"], names), plain_message(finding))
     return draft.line(key, finding["input"], plain_message(finding))
+
+
+def _value_of(said: Any, names: Sequence[str]) -> Any:
+    """What nested mappings say under a key; None where they say nothing."""
+    for name in names:
+        said = said.get(name) if isinstance(said, Mapping) else None
+    return said
 
 
 def _shown(value: Any) -> str:

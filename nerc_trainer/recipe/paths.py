@@ -9,6 +9,12 @@ from nerc_trainer.recipe.section import is_hub_id
 
 _PACKAGE_PREFIX = "package:"
 _FOLDER_KEYS = ("dataset", "encoder")
+_PROMPT_KEYS = (
+    ("annotation", "prompt"),
+    ("annotation", "fallback_prompt"),
+    ("sweep", "prompts"),
+    ("active", "llm_relabel", "prompt"),
+)
 
 
 def path_keys(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -65,21 +71,24 @@ def resolve_paths(
     return problems
 
 
-def resolve_prompts(values: dict[str, Any], folder_of: Callable[[tuple[str, str]], Path | None]) -> None:
+def resolve_prompts(values: dict[str, Any], folder_of: Callable[[tuple[str, ...]], Path | None]) -> None:
     """Make the prompt files that the nested `values` of a recipe name absolute, in place; other names are shipped ones.
 
     Args:
         values: a recipe's sections.
         folder_of: folder of the recipe that states a key; None for the command line.
     """
+    for *sections, name in _PROMPT_KEYS:
+        key = (*sections, name)
 
-    def resolved(section: str, key: str, text: Any) -> Any:
-        found = find_path(key, text, folder_of((section, key)))[0] if isinstance(text, str) else None
-        return text if found is None else str(found)
+        def resolved(text: Any, key: tuple[str, ...] = key) -> Any:
+            found = find_path(key[-1], text, folder_of(key))[0] if isinstance(text, str) else None
+            return text if found is None else str(found)
 
-    for section, key in (("annotation", "prompt"), ("annotation", "fallback_prompt"), ("sweep", "prompts")):
-        said = values.get(section)
-        if isinstance(said, dict) and isinstance(said.get(key), list):
-            said[key] = [resolved(section, key, text) for text in said[key]]
-        elif isinstance(said, dict) and said.get(key) is not None:
-            said[key] = resolved(section, key, said[key])
+        said: Any = values
+        for section in sections:
+            said = said.get(section) if isinstance(said, dict) else None
+        if isinstance(said, dict) and isinstance(said.get(name), list):
+            said[name] = [resolved(text) for text in said[name]]
+        elif isinstance(said, dict) and said.get(name) is not None:
+            said[name] = resolved(said[name])

@@ -13,7 +13,7 @@ class Section(BaseModel):
 
 
 def refuse(key: str, reason: str) -> PydanticCustomError:
-    """The error of a rule that several keys of a section share, laid at the door of `key`."""
+    """The error of a rule that several keys of a section share, laid at the door of `key`, dotted below the section."""
     return PydanticCustomError("recipe_rule", "{reason}", {"key": key, "reason": reason})
 
 

@@ -259,6 +259,22 @@ class Recipe(Section):
     costs: CostsSection = Field(default_factory=CostsSection, description="What labels and machines cost.")
     report: ReportSection = Field(default_factory=ReportSection, description="The page about a run.")
 
+    @model_validator(mode="after")
+    def _servers_have_something_to_label(self) -> "Recipe":
+        annotation, second = self.annotation, self.active.llm_relabel
+        if second is None and annotation.labels is not None and annotation.endpoints:
+            reason = "give either labels made elsewhere or endpoints that label; set the other to null"
+            raise refuse("annotation.labels", reason)
+        if second is not None and not annotation.endpoints_of(second.model):
+            has_none = "none of annotation.endpoints has it in its models; add it there"
+            raise refuse(
+                "active.llm_relabel.model",
+                has_none
+                if annotation.endpoints
+                else "annotation.endpoints is empty; name the server that has it, or set active.llm_relabel to null",
+            )
+        return self
+
 
 def dump_recipe(recipe: Recipe) -> str:
     """The recipe as YAML with every default written out, in an order that never changes.

@@ -27,6 +27,11 @@ def rounds_part(runs: Sequence[RunData]) -> Part | None:
             f"The LLM's labels stood for {count(run.history[0]['llm_sentences'])} sentences at first and for "
             f"{count(run.history[-1]['llm_sentences'])} at the end."
         )
+    if "second_sentences" in run.history[-1]:
+        text.append(
+            f"A second LLM was asked before the expert; {count(run.history[-1]['second_sentences'])} sentences were "
+            "settled by its seeing what the tagger saw."
+        )
     facts = [
         (score(last["f1"]), f"entity F1 on {run.split} in the last round"),
         (count(run.history[-1]["expert_sentences"]), "sentences labelled by the expert"),

@@ -16,7 +16,8 @@ from nerc_trainer.report.collect import Row, RunData, scores_of
 class Model:
     """A model, what its labels and its training have cost (dollars), and its F1 on ``split``.
 
-    ``llm`` is the money for all replies in the ledger, those of the sweep too, where the LLM's labels took part.
+    ``llm`` is the money for all replies in the ledger, those of the sweep too, where the LLM's labels took part; a
+    round does not pay for what a second LLM was asked in later ones.
     ``machine`` is None where it has no price or was not recorded. ``expert_only`` models owe the LLM nothing.
     """
 
@@ -91,18 +92,25 @@ def _trained(run: RunData, split: str) -> Iterator[Model]:
 def _rounds(run: RunData, split: str) -> Iterator[Model]:
     with_llm = any(row["llm_sentences"] for row in run.history)
     seconds = 0.0
+    later = sum((_second(row) for row in run.history), NOTHING)
     for row in run.history:
         seconds += machine_seconds(row["seconds"])
+        later -= _second(row)
         yield Model(
             f"round {row['round']}",
             f1=scores_of(row, split)["f1"],
             split=split,
-            llm=_llm(run, with_llm),
+            llm=max(_llm(run, with_llm) - later, NOTHING),
             expert=Decimal(str(row["dollars"])),
             machine=machine_dollars(seconds, run.costs),
             expert_sentences=row["expert_sentences"],
             expert_only=not with_llm,
         )
+
+
+def _second(row: Row) -> Decimal:
+    """What the second LLM has cost in a round."""
+    return Decimal(str(row.get("llm_dollars", 0)))
 
 
 def _expert(run: RunData, row: Row) -> Decimal:

@@ -10,7 +10,7 @@ import numpy as np
 
 from nerc_trainer.corpus.batches import IGNORED
 from nerc_trainer.corpus.encode import PieceDataset
-from nerc_trainer.training.training_set import EXPERT, LLM, UNLABELLED
+from nerc_trainer.training.training_set import BY_LLM, EXPERT, UNLABELLED
 
 if TYPE_CHECKING:
     from nerc_trainer.recipe.sections import MixingSection
@@ -42,8 +42,9 @@ class Mix:
 
     @property
     def llm(self) -> np.ndarray:
-        """Indices of the sentences that the LLM labelled and the expert did not."""
-        return self.training_set.labelled_by(LLM)
+        """Indices of the sentences that the LLM labelled and the expert did not, those that a second LLM has labelled
+        anew among them."""
+        return self.training_set.labelled_by(*BY_LLM)
 
     @property
     def expert(self) -> np.ndarray:
@@ -84,7 +85,9 @@ def train_mixed(mix: Mix) -> dict[str, float]:
 
 def fine_tune(mix: Mix) -> None:
     """A later round of active learning, from the weights of the one before: on both in the modes that make one heap of
-    them, and in the others on the expert's labels, which have the last word there."""
+    them, and in the others on the expert's labels, which have the last word there.
+
+    There the labels of a second LLM are left out with the LLM's: they are what the tagger said before the round."""
     if makes_one_heap(mix.section):
         train_mixed(mix)
     else:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
 from nerc_trainer.active.oracle import ExpertLabel
+from nerc_trainer.active.second import SecondAnswer
 from nerc_trainer.corpus.batches import IGNORED
 from nerc_trainer.corpus.encode import EncodedText, PieceDataset
 from nerc_trainer.corpus.labels import LabelSet, tags_to_spans
 from nerc_trainer.errors import NercError
 
-UNLABELLED, LLM, EXPERT, LEFT_OUT = 0, 1, 2, 3
+UNLABELLED, LLM, EXPERT, LEFT_OUT, SECOND = 0, 1, 2, 3, 4
+BY_LLM = (LLM, SECOND)  # what is trained on as an LLM's labels
+Answer = TypeVar("Answer", ExpertLabel, SecondAnswer)
 
 
 class TrainingSet:
@@ -23,6 +26,8 @@ class TrainingSet:
 
     The pool is what the expert may be asked for and has not labelled, and of sentences with the same words only the
     first: the expert is asked once, and the answer holds for all of them. It replaces the LLM's labels and is final.
+    What a second LLM and the tagger have agreed on replaces the first LLM's labels in the same way and leaves the pool,
+    but is trained on as the LLM's labels are, never as the expert's: nobody who knows has looked at it.
     """
 
     def __init__(
@@ -66,22 +71,35 @@ class TrainingSet:
 
     def add_expert(self, answers: Iterable[ExpertLabel]) -> None:
         """Take the expert's answers in; a sentence that the expert has labelled already is refused."""
-        told = list(answers)
+        for index, answer in self._places_of(list(answers), "expert"):
+            self._asked[index] = True
+            if answer.seconds is not None:
+                self._seconds[index] = answer.seconds
+            self._set_equals(index, answer.ner_tags, EXPERT)
+
+    def add_second(self, answers: Iterable[SecondAnswer]) -> None:
+        """Take in what the second LLM has settled; a sentence that the expert has labelled is refused."""
+        for index, answer in self._places_of(list(answers), "second LLM's"):
+            self._set_equals(index, answer.ner_tags, SECOND)
+
+    def _places_of(self, told: Sequence[Answer], whose: str) -> Iterator[tuple[int, Answer]]:
+        """Answers with the indices of their sentences, which the expert has not labelled."""
         names = {answer.id for answer in told}
         # Looked up when needed: a dictionary of a million ids would take a tenth of a gigabyte.
         places = {name: index for index, name in enumerate(self.ids) if name in names} if names else {}
         for answer in told:
             index = places.get(answer.id)
             if index is None:
-                raise NercError(f"expert label for {answer.id}: no such sentence in the training corpus")
+                raise NercError(f"{whose} label for {answer.id}: no such sentence in the training corpus")
             if self.source[index] == EXPERT:
-                raise NercError(f"expert label for {answer.id}: this sentence has an expert's label already")
-            self._asked[index] = True
-            if answer.seconds is not None:
-                self._seconds[index] = answer.seconds
-            first = int(self._first_equal[index])
-            for equal in [first, *self._equals.get(first, ())]:
-                self._set(equal, answer.ner_tags, EXPERT)
+                raise NercError(f"{whose} label for {answer.id}: this sentence has an expert's label already")
+            yield index, answer
+
+    def _set_equals(self, index: int, tags: list[str], source: int) -> None:
+        """Label a sentence and all that have the same words."""
+        first = int(self._first_equal[index])
+        for equal in [first, *self._equals.get(first, ())]:
+            self._set(equal, tags, source)
 
     def leave_out(self, sentences: np.ndarray) -> None:
         """Take these sentences out of training, as text too; who was asked for them does not change."""
@@ -102,11 +120,11 @@ class TrainingSet:
 
     def labelled(self) -> PieceDataset:
         """What the tagger trains on: every labelled sentence once."""
-        return PieceDataset(self.text, np.flatnonzero(np.isin(self.source, (LLM, EXPERT))), self._tag_ids)
+        return PieceDataset(self.text, np.flatnonzero(np.isin(self.source, (*BY_LLM, EXPERT))), self._tag_ids)
 
-    def labelled_by(self, source: int) -> np.ndarray:
-        """Indices of the sentences whose labels are the LLM's or the expert's, or that nobody has labelled."""
-        return np.flatnonzero(self.source == source)
+    def labelled_by(self, *sources: int) -> np.ndarray:
+        """Indices of the sentences whose labels are an LLM's or the expert's, or that nobody has labelled."""
+        return np.flatnonzero(np.isin(self.source, sources))
 
     def tag_ids(self) -> np.ndarray:
         """A copy of the labels that training sees, int16 [words of the text], IGNORED where there are none."""
@@ -121,9 +139,10 @@ class TrainingSet:
     def counts(self) -> dict[str, Any]:
         """Sentences, words and entities that the expert was asked for, and those that the LLM's labels stand for.
 
-        Where the expert's seconds were noted, also their sum and the words that they were spent on.
+        Where a second LLM has labelled some, its sentences and words stand beside those of the first. Where the
+        expert's seconds were noted, also their sum and the words that they were spent on.
         """
-        llm = self.source == LLM
+        llm, second = self.source == LLM, self.source == SECOND
         timed = ~np.isnan(self._seconds)
         noted = {
             "expert_seconds": round(float(self._seconds[timed].sum()), 3),
@@ -135,6 +154,11 @@ class TrainingSet:
             "expert_entities": int(self._entities[self._asked].sum()),
             "llm_sentences": int(llm.sum()),
             "llm_words": int(self.words[llm].sum()),
+            **(
+                {"second_sentences": int(second.sum()), "second_words": int(self.words[second].sum())}
+                if second.any()
+                else {}
+            ),
             "pool_left": len(self.pool()),
             **(noted if timed.any() else {}),
         }

@@ -17,6 +17,7 @@ import yaml
 
 from nerc_trainer.active.journal import RunJournal
 from nerc_trainer.active.oracle import ExpertLabel
+from nerc_trainer.active.second import SecondAnswer
 from nerc_trainer.errors import NercError
 from nerc_trainer.hub.seal import seal
 from nerc_trainer.recipe.sections import Recipe
@@ -438,3 +439,33 @@ def test_a_figure_that_is_no_number_is_not_written(make_recipe: MakeRecipe) -> N
         with pytest.raises(ValueError, match="JSON compliant"):
             journal.append(RECORD | {"f1": float("nan")})
         assert journal.history() == []
+
+
+def test_what_the_second_llm_has_said_is_kept_round_by_round(make_recipe: MakeRecipe) -> None:
+    agreed = SecondAnswer("s1", ["O", "B-PER"], "ok", agrees=True, dollars=0.000_000_001)
+    others = [
+        SecondAnswer("s2", ["B-LOC"], "repaired: 日本", agrees=False, dollars=0.5),
+        SecondAnswer("s3", [], "rejected: no JSON", agrees=False, dollars=0.0),
+    ]
+    with opened(make_recipe()) as journal:
+        assert journal.second(0) == []
+        journal.write_second(0, [agreed])
+        journal.write_second(0, [agreed, *others])
+        journal.write_selection(0, SELECTION)
+    with opened(make_recipe()) as journal:
+        assert journal.second(0) == [agreed, *others]
+        assert journal.settled(0) == [agreed]
+        assert journal.second_labels() == []
+        journal.append(RECORD)
+        assert journal.second_labels() == [agreed]
+
+
+def test_an_expert_who_was_asked_for_nothing_has_answered(make_recipe: MakeRecipe) -> None:
+    with opened(make_recipe()) as journal:
+        assert journal.labels(0) is None
+        journal.write_labels(0, [])
+        assert journal.labels(0) == []
+        (path,) = journal.run_dir.rglob("labels.jsonl")
+        path.write_bytes(b"")
+        with pytest.raises(NercError, match="damaged"):
+            journal.labels(0)

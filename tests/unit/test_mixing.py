@@ -10,11 +10,12 @@ import pytest
 from transformers import PreTrainedTokenizerFast
 
 from nerc_trainer.active.oracle import ExpertLabel
+from nerc_trainer.active.second import SecondAnswer
 from nerc_trainer.corpus.batches import IGNORED
 from nerc_trainer.corpus.encode import PieceDataset, encode_words
 from nerc_trainer.corpus.labels import LabelSet
 from nerc_trainer.recipe.experiments import MixingSection
-from nerc_trainer.training.mixing import MODES, Mix, probably_clean, train_mixed
+from nerc_trainer.training.mixing import MODES, Mix, fine_tune, probably_clean, train_mixed
 from nerc_trainer.training.trainer import WordPredictions
 from nerc_trainer.training.training_set import TrainingSet
 
@@ -211,3 +212,13 @@ def test_two_heaps_of_losses_are_told_apart() -> None:
 def test_losses_that_are_all_alike_are_all_clean() -> None:
     assert probably_clean(np.full(10, 0.3)).tolist() == [1.0] * 10
     assert probably_clean(np.array([0.3])).tolist() == [1.0]
+
+
+def test_what_a_second_llm_has_settled_is_trained_on_as_the_llms(training_set: TrainingSet) -> None:
+    training_set.add_second([SecondAnswer("s3", ["O"] * int(training_set.words[3]), "ok", agrees=True, dollars=0.0)])
+    recorder = Recorder()
+    train_mixed(mix(training_set, recorder, mode="llm_then_expert"))
+    assert [one["sentences"] for one in recorder.trained] == [[0, 2, 3, 5], [1, 4]]
+    later = Recorder()
+    fine_tune(mix(training_set, later, mode="llm_then_expert"))
+    assert [one["sentences"] for one in later.trained] == [[1, 4]]

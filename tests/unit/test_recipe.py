@@ -491,3 +491,38 @@ def test_a_copy_of_an_own_recipe_finds_its_base(write: Write, tmp_path: Path) ->
     copy = copy_recipe(path, tmp_path / "new" / "copy.yaml")
     assert load_recipe(copy).active.query_size == 3
     assert "# quoted" in copy.read_text()
+
+
+# A second LLM
+
+SERVER = "annotation.endpoints=[{base_url: 'http://127.0.0.1:9/v1', models: [cheap, dear]}]"
+
+
+def test_a_second_llm_needs_a_server(write: Write, tmp_path: Path) -> None:
+    path = write(MINIMAL)
+    (line,) = errors_of(path, "active.llm_relabel={model: dear}")
+    assert line.startswith("command line: active.llm_relabel.model = dear: annotation.endpoints is empty;")
+    (line,) = errors_of(path, "active.llm_relabel={model: daer}", SERVER)
+    assert line.startswith("command line: active.llm_relabel.model = daer: none of annotation.endpoints has it")
+    recipe = load_recipe(path, ["active.llm_relabel={model: dear}", SERVER])
+    assert recipe.active.llm_relabel is not None
+    assert (recipe.active.llm_relabel.model, recipe.active.llm_relabel.reach) == ("dear", 4)
+
+
+def test_labels_made_elsewhere_and_servers_are_for_a_second_llm_alone(write: Write, tmp_path: Path) -> None:
+    path = write(MINIMAL)
+    (tmp_path / "recipes" / "llm.jsonl").write_text("{}\n")
+    labels = f"annotation.labels={tmp_path / 'recipes' / 'llm.jsonl'}"
+    (line,) = errors_of(path, labels, SERVER)
+    assert line.startswith(
+        f"command line: {labels.replace('=', ' = ')}: give either labels made elsewhere or endpoints"
+    )
+    assert load_recipe(path, [labels, SERVER, "active.llm_relabel={model: dear}"]).annotation.labels is not None
+
+
+def test_the_prompt_of_a_second_llm_is_found_beside_the_recipe(write: Write, tmp_path: Path) -> None:
+    prompt = write("name: mine\n", "mine_prompt.yaml")
+    text = f"{MINIMAL}active: {{llm_relabel: {{model: dear, prompt: mine_prompt.yaml}}}}\n"
+    recipe = load_recipe(write(text), [SERVER])
+    assert recipe.active.llm_relabel is not None
+    assert recipe.active.llm_relabel.prompt == str(prompt)

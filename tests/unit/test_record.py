@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from nerc_trainer.active.record import installed_versions, published_record, round_record
+from nerc_trainer.active.record import installed_versions, paid_by_round, published_record, round_record
 from nerc_trainer.recipe.sections import Recipe
 
 MakeRecipe = Callable[..., Recipe]
@@ -159,3 +159,29 @@ def test_versions_of_what_is_installed() -> None:
     assert versions["python"] == platform.python_version()
     for package in ("torch", "transformers", "numpy"):
         assert versions[package] == importlib.metadata.version(package)
+
+
+def test_line_of_a_round_with_a_second_llm(make_recipe: MakeRecipe) -> None:
+    recipe = make_recipe(
+        annotation={"endpoints": [{"base_url": "http://127.0.0.1:9/v1"}]}, active={"llm_relabel": {"model": "dear"}}
+    )
+    first = record(recipe, 0, ["a"], [])
+    assert (first["second_sentences"], first["second_words"], first["llm_dollars"]) == (0, 0, 0.0)
+    selection = {"strategy": "entropy", "ids": ["b"], "priorities": [0.5]}
+    line = round_record(
+        recipe,
+        1,
+        selection={**selection, "second": {"asked": 9, "settled": ["c"], "dollars": 0.25}},
+        scoring=None,
+        counts={**COUNTS, "second_sentences": 4, "second_words": 31},
+        fingerprint="f" * 64,
+        dev=SCORES,
+        test=None,
+        seconds={},
+        earlier=[first],
+    )
+    assert (line["second_sentences"], line["second_words"], line["llm_dollars"]) == (4, 31, 0.25)
+    assert published(recipe, [first, line])["second_sentences"] == 4
+    third = {"dollars": 2.0, "llm_dollars": 0.5}
+    paid = paid_by_round([first, line, third])
+    assert paid == [first["dollars"], line["dollars"] + 0.25, 2.75]

@@ -11,11 +11,12 @@ import pytest
 
 from nerc_trainer.active.journal import RunJournal
 from nerc_trainer.active.oracle import ExpertLabel
+from nerc_trainer.active.second import SecondAnswer
 from nerc_trainer.corpus.batches import IGNORED
 from nerc_trainer.corpus.encode import EncodedText, encode_words
 from nerc_trainer.corpus.labels import LabelSet
 from nerc_trainer.errors import NercError
-from nerc_trainer.training.training_set import EXPERT, LLM, UNLABELLED, TrainingSet, first_of_equals
+from nerc_trainer.training.training_set import EXPERT, LLM, SECOND, UNLABELLED, TrainingSet, first_of_equals
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -219,3 +220,39 @@ def test_a_run_that_goes_on_has_the_answers_for_equal_sentences(
     assert resumed.counts() == first.counts()
     assert resumed.counts()["expert_sentences"] == 2
     assert resumed.pool().tolist() == []
+
+
+def second(name: str, *tags: str) -> SecondAnswer:
+    return SecondAnswer(name, list(tags), "ok", agrees=True, dollars=0.1)
+
+
+def test_a_second_llm_takes_the_place_of_the_first_and_never_of_the_expert(
+    with_llm: TrainingSet, labels: LabelSet
+) -> None:
+    with_llm.add_expert([expert("d", *["O"] * 9)])
+    with_llm.add_second([second("a", "B-PER", "O"), second("b", "O", "O", "O")])
+    assert with_llm.source.tolist() == [SECOND, SECOND, LLM, EXPERT]
+    assert training_labels(with_llm, labels)["a"] == ["B-PER", "O"]
+    assert with_llm.pool().tolist() == [2]
+    assert with_llm.counts() == {
+        "expert_sentences": 1,
+        "expert_words": 9,
+        "expert_entities": 0,
+        "llm_sentences": 1,
+        "llm_words": 1,
+        "second_sentences": 2,
+        "second_words": 5,
+        "pool_left": 1,
+    }
+    with pytest.raises(NercError, match="second LLM's label for d: this sentence has an expert's label already"):
+        with_llm.add_second([second("d", *["O"] * 9)])
+
+
+def test_what_a_second_llm_settles_holds_for_equal_sentences(
+    wordpiece: PreTrainedTokenizerFast, labels: LabelSet
+) -> None:
+    three_words = encode_words([["tree"] * length for length in (3, 2, 3, 3)], wordpiece, 8)
+    training_set = TrainingSet(IDS, three_words, labels, None, np.array([0, 1, 0, 0]))
+    training_set.add_second([second("a", "B-LOC", "O", "O")])
+    assert training_set.source.tolist() == [SECOND, UNLABELLED, SECOND, SECOND]
+    assert training_set.pool().tolist() == [1]

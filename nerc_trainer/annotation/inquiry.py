@@ -1,0 +1,69 @@
+"""One model, asked about a few sentences now and then by a run that does other things between."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nerc_trainer.annotation.choice import choose
+from nerc_trainer.annotation.live import ask_live, why_left
+from nerc_trainer.annotation.stage import Stage, endpoints_for, open_ledger
+from nerc_trainer.errors import NercError
+
+if TYPE_CHECKING:
+    from nerc_trainer.annotation.labeller import Labelled
+    from nerc_trainer.annotation.ledger import Reply
+    from nerc_trainer.corpus.load import Corpus
+    from nerc_trainer.recipe.sections import Recipe
+
+
+@dataclass(frozen=True)
+class Told:
+    """What came of a sentence.
+
+    ``labelled`` is None where servers have read the sentence and refused it; ``price`` is what its replies have cost
+    this run, in picodollars.
+    """
+
+    labelled: Labelled | None
+    price: int
+
+
+class Inquiry:
+    """The model and prompt of ``recipe.annotation``, put to train sentences through the ledger, the client and the
+    readers of `annotate`; always live, since a round can't wait for a batch.
+
+    The ledger is held only while something is asked, so that runs can share it. Raises NercError where prompt, server,
+    key or price are not known.
+    """
+
+    def __init__(self, recipe: Recipe, corpus: Corpus) -> None:
+        self._recipe, self._train = recipe, corpus.train
+        self._choice = choose(recipe)
+        self._endpoints = endpoints_for(recipe, self._choice.model)
+        self._stage = Stage(recipe, corpus)
+
+    def ask(self, places: Sequence[int]) -> list[Told]:
+        """What the model says of the train sentences at these places, each in at most one call at a time.
+
+        NercError where some are left without an answer; what has been answered is in the ledger, and not asked again.
+        """
+        sentences = self._stage.sentences(self._train.select(places), range(len(places)))
+        labeller = self._stage.labeller(self._choice.prompt, self._choice.model)
+        fallback = self._stage.labeller(self._choice.fallback, self._choice.model) if self._choice.fallback else None
+        section, keys = self._recipe.annotation, defaultdict[str, list[bytes]](list)
+
+        def heard(labelled: Labelled, replies: Sequence[Reply]) -> None:
+            keys[labelled.sentence.id] += [reply.key for reply in replies]
+
+        with open_ledger(self._recipe) as ledger:
+            answers = ask_live(
+                section, (labeller, fallback), sentences, self._endpoints, ledger, self._choice.model, heard
+            )
+            if left := answers.labelled.count(None) - answers.refused + answers.second_tries_left:
+                what = f"active.llm_relabel: {self._choice.model} has not answered for {left:,} sentences"
+                raise NercError(why_left(what, answers, section))
+            prices = [ledger.paid(keys[sentence.id]) for sentence in sentences]
+        return [Told(labelled, price) for labelled, price in zip(answers.labelled, prices, strict=True)]
