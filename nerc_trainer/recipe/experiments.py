@@ -58,14 +58,15 @@ class MixingSection(Section):
         default="llm_then_expert",
         description="concat: one heap. llm_then_expert: first the LLM's labels, then the expert's. weighted: one heap "
         "in which the LLM's count less. small_loss: LLM labels that the tagger finds hard to believe are taken for "
-        "noise. self_train: the tagger corrects the LLM's labels where it is sure.",
+        "noise. self_train: taggers trained on both correct the LLM's labels where they are sure and label what nobody "
+        "has labelled, for one that learns from that.",
     )
     expert_steps: float = Field(
         default=0.5,
         gt=0,
         lt=1,
         description="Share of the optimizer steps that train on the expert's labels alone, at the end "
-        "(llm_then_expert, small_loss, the first tagger of self_train).",
+        "(llm_then_expert, small_loss, the first taggers of self_train).",
     )
     llm_weight: float = Field(
         default=0.3,
@@ -83,9 +84,9 @@ class MixingSection(Section):
         default=0.9,
         gt=0.5,
         lt=1,
-        description="Probability from which the tagger's label stands against the LLM's (self_train).",
+        description="Probability from which the taggers' label stands against the LLM's (self_train).",
     )
-    rounds: int = Field(default=1, ge=1, description="How often the LLM's labels are corrected (self_train).")
+    teachers: int = Field(default=3, ge=1, description="Taggers that correct the LLM's labels together (self_train).")
     expert_loss: float = Field(
         default=0.25,
         gt=0,
@@ -96,8 +97,7 @@ class MixingSection(Section):
     student_steps: float = Field(
         default=2.0,
         gt=0,
-        description="Optimizer steps of each training on corrected labels, as a multiple of those of train.epochs "
-        "(self_train).",
+        description="Optimizer steps on corrected labels, as a multiple of those of train.epochs (self_train).",
     )
     unlabelled: bool = Field(
         default=True, description="Whether train sentences that nobody has labelled take part (self_train)."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -148,46 +148,53 @@ def small_loss(mix: Mix) -> dict[str, float]:
 
 
 def self_train(mix: Mix) -> dict[str, float]:
-    """A tagger trained on both corrects the LLM's labels and labels what nobody has; another learns from that.
+    """Taggers trained on both correct the LLM's labels and label what nobody has; another learns from that.
 
-    The first is trained on the LLM's labels, then on the expert's. Where it and the LLM agree on a word the label
-    stands; where it is surer than ``mixing.sure`` its own does; other words do not count. Then the tagger begins anew,
-    on these labels and the expert's in one heap, of whose loss the expert's few words make up a share of
-    ``mixing.expert_loss``, ``mixing.rounds`` times
-    (self-training after Yarowsky 1995, with the agreement of two labellers after Blum and Mitchell 1998; a teacher for
-    distant labels as in Liang et al. 2020, BOND). With ``mixing.unlabelled`` the sentences that nobody has labelled
+    ``mixing.teachers`` taggers, each trained on the LLM's labels and then on the expert's, vote on every word. Where
+    their vote and the LLM agree the label stands; where they are surer than ``mixing.sure`` theirs does; other words do
+    not count. Then the tagger begins anew, on these labels and the expert's in one heap, of whose loss the expert's few
+    words make up a share of ``mixing.expert_loss``. With ``mixing.unlabelled`` the sentences that nobody has labelled
     take part.
+
+    Self-training after Yarowsky (1995), with the agreement of two labellers after Blum and Mitchell (1998), a teacher
+    for distant labels as in Liang et al. (2020, BOND), and several of them, whose disagreement tells what is unsure
+    where a single one is sure of too much (Lakshminarayanan et al. 2017).
     """
     training_set, section = mix.training_set, mix.section
     given = training_set.tag_ids()
     taught = np.sort(np.concatenate([mix.llm, mix.unlabelled])) if section.unlabelled else mix.llm
     places = training_set.words_of(taught)
     by_llm = given[places] != IGNORED
-    figures: dict[str, float] = {}
-    _in_two_steps(mix, mix.llm, given, stage=0)
-    for number in range(section.rounds):
-        told = mix.trainer.predict_words(PieceDataset(training_set.text, taught))
-        agreed = told.tags == given[places]
-        sure = told.probability >= section.sure
-        tag_ids = given.copy()
-        tag_ids[places] = np.where(agreed | sure, told.tags, IGNORED)
-        figures = {
-            **(
-                {}
-                if not by_llm.any()
-                else {
-                    "agreed_share": float(agreed[by_llm].mean()),
-                    "corrected_share": float((sure & ~agreed)[by_llm].mean()),
-                }
-            ),
-            "unlabelled_sentences": float(len(taught) - len(mix.llm)),
-        }
-        mix.restart()
-        others, experts = ((tag_ids[training_set.words_of(who)] != IGNORED).sum() for who in (taught, mix.expert))
-        beside = (1 - section.expert_loss) / section.expert_loss * experts / max(others, 1)
-        weights = np.full(len(training_set.ids), min(beside, 1.0))
-        _in_one_heap(mix, taught, tag_ids, weights, round(section.student_steps * mix.steps), stage=number + 2)
-    return figures
+    told = []
+    for teacher in range(section.teachers):
+        if teacher:
+            mix.restart()
+        _in_two_steps(mix, mix.llm, given, stage=2 * teacher)
+        told.append(mix.trainer.predict_words(PieceDataset(training_set.text, taught)))
+    tags, probability = vote([one.tags for one in told], [one.probability for one in told])
+    agreed = tags == given[places]
+    sure = probability >= section.sure
+    tag_ids = given.copy()
+    tag_ids[places] = np.where(agreed | sure, tags, IGNORED)
+
+    others, experts = ((tag_ids[training_set.words_of(who)] != IGNORED).sum() for who in (taught, mix.expert))
+    beside = (1 - section.expert_loss) / section.expert_loss * experts / max(others, 1)
+    weights = np.full(len(training_set.ids), min(beside, 1.0))
+    mix.restart()
+    steps = round(section.student_steps * mix.steps)
+    _in_one_heap(mix, taught, tag_ids, weights, steps, stage=2 * section.teachers)
+    return {
+        **(
+            {}
+            if not by_llm.any()
+            else {
+                "agreed_share": float(agreed[by_llm].mean()),
+                "corrected_share": float((sure & ~agreed)[by_llm].mean()),
+            }
+        ),
+        "labelled_share": float((agreed | sure).mean()),
+        "unlabelled_sentences": float(len(taught) - len(mix.llm)),
+    }
 
 
 MODES: dict[str, Callable[[Mix], dict[str, float]]] = {
@@ -221,6 +228,23 @@ def _in_one_heap(
     places = training_set.words_of(both)
     mean = weights[places[tag_ids[places] != IGNORED]].mean()
     mix.train(both, tag_ids, steps, stage, (weights / max(mean, 1e-9)).astype(np.float32))
+
+
+def vote(tags: Sequence[np.ndarray], probabilities: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """The tag that several taggers give each word together and its probability, int [words] and float32 [words].
+
+    Of each tagger its most probable tag [words] and the probability of that. The tag with the most probability over
+    all taggers wins; what a tagger gives to other tags than its first is not counted, so the probability is at least
+    what is said here.
+    """
+    masses = np.array(
+        [
+            np.sum([np.where(other == one, p, 0) for other, p in zip(tags, probabilities, strict=True)], axis=0)
+            for one in tags
+        ]
+    )
+    best, words = masses.argmax(axis=0), np.arange(masses.shape[1])
+    return np.array(tags)[best, words], (masses[best, words] / len(tags)).astype(np.float32)
 
 
 def probably_clean(losses: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ from nerc_trainer.corpus.batches import IGNORED
 from nerc_trainer.corpus.encode import PieceDataset, encode_words
 from nerc_trainer.corpus.labels import LabelSet
 from nerc_trainer.recipe.experiments import MixingSection
-from nerc_trainer.training.mixing import MODES, Mix, fine_tune, probably_clean, train_mixed
+from nerc_trainer.training.mixing import MODES, Mix, fine_tune, probably_clean, train_mixed, vote
 from nerc_trainer.training.trainer import WordPredictions
 from nerc_trainer.training.training_set import TrainingSet
 
@@ -59,7 +59,7 @@ def training_set(wordpiece: PreTrainedTokenizerFast, labels: LabelSet) -> Traini
 
 
 def mix(training_set: TrainingSet, recorder: Recorder, confidence: Any = None, **section: Any) -> Mix:
-    return Mix(recorder, training_set, MixingSection(**section), 100, recorder.restart, confidence)  # type: ignore[arg-type]
+    return Mix(recorder, training_set, MixingSection(**{"teachers": 1} | section), 100, recorder.restart, confidence)  # type: ignore[arg-type]
 
 
 def test_concat_is_one_heap(training_set: TrainingSet, labels: LabelSet) -> None:
@@ -129,6 +129,7 @@ def test_self_training_keeps_what_is_agreed_and_corrects_where_it_is_sure(
     assert figures == {
         "agreed_share": pytest.approx(4 / 7),
         "corrected_share": pytest.approx(2 / 7),
+        "labelled_share": pytest.approx(6 / 7),
         "unlabelled_sentences": 0,
     }
     assert [one.get("sentences", "restart") for one in recorder.trained] == [
@@ -150,6 +151,32 @@ def test_self_training_keeps_what_is_agreed_and_corrects_where_it_is_sure(
         if tag != IGNORED
     ]
     assert np.mean(counted) == pytest.approx(1)
+
+
+def test_teachers_correct_only_what_they_agree_on(training_set: TrainingSet, labels: LabelSet) -> None:
+    given = [*labels.encode(LLM_TAGS[0]), *labels.encode(LLM_TAGS[2]), *labels.encode(LLM_TAGS[5])]
+    first, second = np.array(given), np.array(given)
+    first[[1, 4]] = 0
+    second[1] = 0  # and sees in 4 what the LLM sees
+    sure = np.full(7, 0.95, np.float32)
+    recorder = Recorder([WordPredictions(first, sure, None), WordPredictions(second, sure, None)])
+    made = mix(training_set, recorder, mode="self_train", sure=0.9, unlabelled=False, teachers=2, student_steps=1)
+    train_mixed(made)
+    assert made.steps_made == [50, 50, 50, 50, 100]
+    assert [one for one in recorder.trained if "restart" in one] == [recorder.trained[2], recorder.trained[5]]
+    labelled = recorder.trained[-1]["labels"]
+    assert labelled[0] == [given[0], 0]
+    assert labelled[2][2] in (IGNORED, given[4])  # one vote each
+    assert len({one["stage"] for one in recorder.trained if "stage" in one}) == 5
+
+
+def test_a_vote_counts_the_probability_of_each_tag() -> None:
+    tags, probability = vote(
+        [np.array([1, 1, 0]), np.array([2, 1, 0]), np.array([2, 1, 3])],
+        [np.array([0.9, 0.9, 0.3]), np.array([0.5, 0.6, 0.3]), np.array([0.5, 0.9, 0.9])],
+    )
+    assert tags.tolist() == [2, 1, 3]
+    assert probability == pytest.approx([1.0 / 3, 0.8, 0.3])
 
 
 def test_an_experts_word_never_counts_less_than_others(training_set: TrainingSet) -> None:
@@ -178,7 +205,7 @@ def test_text_alone_teaches_an_experts_tagger_too(wordpiece: PreTrainedTokenizer
     said = WordPredictions(np.zeros(7, np.int64), np.full(7, 0.95, np.float32), None)
     recorder = Recorder([said])
     figures = train_mixed(mix(alone, recorder, mode="self_train"))
-    assert figures == {"unlabelled_sentences": 3}
+    assert figures == {"labelled_share": 1, "unlabelled_sentences": 3}
     assert [one.get("sentences") for one in recorder.trained] == [[1, 4], None, [1, 2, 3, 4, 5]]
     plain = Recorder()
     train_mixed(mix(alone, plain, mode="self_train", unlabelled=False))
