@@ -1,8 +1,8 @@
 """Runs commands one after the other, each as a process of its own, for test_readme.
 
 A JSON string a line on standard input is a command; a JSON list a line on standard output is its exit status and what
-it has printed. A command that is `nerc-trainer` and its words alone is forked from this process, which has imported what
-takes seconds to import; everything else is given to bash.
+it has printed. A command that is `nerc-trainer` and its words alone is forked from this process, which has imported
+what takes seconds to import; everything else is given to bash.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ _FOR_SHELL = re.compile(r"[|&;<>$`*?~\\]")
 def run(command: str, output: IO[bytes]) -> int:
     """The exit status of a command whose output goes to a file."""
     if not command.startswith("nerc-trainer ") or _FOR_SHELL.search(command):
-        return subprocess.run(["bash", "-c", command], stdout=output, stderr=output, stdin=subprocess.DEVNULL).returncode
+        done = subprocess.run(["bash", "-c", command], stdout=output, stderr=output, stdin=subprocess.DEVNULL)
+        return done.returncode
     child = os.fork()
     if child == 0:
         for number in (1, 2):

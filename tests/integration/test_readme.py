@@ -26,11 +26,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from hub_server import File, HubServer
 from llm_server import LlmServer
-from people import fill_in, read_truth
+from people import fill_in
 from readme import Block, blocks, indented, inline_code, shown_commands
 
 from nerc_trainer.cli import cli
 from nerc_trainer.corpus.conll import read_conll
+from nerc_trainer.corpus.jsonl import read_jsonl
 from nerc_trainer.recipe.load import load_recipe
 from nerc_trainer.recipe.sections import Recipe
 from nerc_trainer.recipe.shipped import shipped_recipes
@@ -75,11 +76,18 @@ class Shell:
         self.environment = {
             "PATH": f"{copy / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": f"{copy}{os.pathsep}{sysconfig.get_path('purelib')}",
-            **{"HOME": str(home), "HF_HOME": str(home / "hf"), "HF_ENDPOINT": hub.url, "HF_TOKEN": SECRET},
-            **{"HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false"},
+            "HOME": str(home),
+            "LANG": "C.UTF-8",
+            "HF_HOME": str(home / "hf"),
+            "HF_ENDPOINT": hub.url,
+            "HF_TOKEN": SECRET,
+            "HF_HUB_DISABLE_XET": "1",
+            "HF_HUB_DISABLE_TELEMETRY": "1",
+            "TOKENIZERS_PARALLELISM": "false",
+            "OMP_NUM_THREADS": "1",
+            "GLOO_SOCKET_IFNAME": "lo",
             **dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), NOWHERE),
             **dict.fromkeys(("no_proxy", "NO_PROXY"), "127.0.0.1,localhost"),
-            **{"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo", "LANG": "C.UTF-8"},
         }
         self._process: subprocess.Popen[str] | None = None
 
@@ -89,7 +97,9 @@ class Shell:
             script = str(Path(__file__).with_name("readme_shell.py"))
             self._process = subprocess.Popen(
                 [str(self.copy / ".venv" / "bin" / "python"), script],
-                **{"cwd": self.copy, "env": self.environment, "text": True},
+                cwd=self.copy,
+                env=self.environment,
+                text=True,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
             )
@@ -147,7 +157,8 @@ INSTEAD = {
 
 
 def _people_label(shell: Shell) -> None:
-    truth = read_truth(shell.copy / "truth.conll")
+    sentences = read_jsonl(shell.copy / "train.jsonl")
+    truth = {tuple(words): tags for words, tags in zip(sentences.tokens, sentences.ner_tags, strict=True)}
     fill_in("label-studio", shell.copy / "to_label.json", shell.copy / "labelled.json", truth)
 
 
@@ -164,10 +175,10 @@ BEFORE = {
 AFTER: dict[str, Callable[[Shell, str], bool]] = {
     "make demo": lambda shell, said: said.count("round ") >= 6 and "round-05-added-0250" in said,
     "nerc-trainer report runs/quickstart": lambda shell, said: (
-        (shell.copy / "runs" / "quickstart" / "report" / "index.html").is_file()
-    ),
+        shell.copy / "runs" / "quickstart" / "report" / "index.html"
+    ).is_file(),
     "nerc-trainer annotate my.yaml": lambda shell, said: "entity F1 against the truth" in said,
-    "nerc-trainer active my.yaml": lambda shell, said: f"train: {CORPUS['train'] + 2} of" in said,
+    "nerc-trainer active my.yaml": lambda shell, said: "sentences have LLM labels" in said,
     "nerc-trainer hub sync runs/my-offline": lambda shell, said: (
         "round-01-added-0005" in shell.hub.repos["your-name/offline"].branches
     ),
@@ -180,10 +191,9 @@ AFTER: dict[str, Callable[[Shell, str], bool]] = {
 def make_copy(folder: Path) -> Path:
     """What a fresh clone of the working tree would hold, with an environment in place of the one that make sets up."""
     copy = folder / "nerc_trainer"
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True
-    )
-    for name in filter(None, listed.stdout.decode().split("\0")):
+    list_files = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(list_files, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, listed.split("\0")):
         if (ROOT / name).is_file():
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, copy / name)
@@ -218,16 +228,8 @@ def write_readers_files(copy: Path, llm: str) -> None:
     for split, count in CORPUS.items():
         sentences = read_conll(ROOT / "recipes" / "sample" / f"{split}.conll")
         pairs = list(zip(sentences.tokens, sentences.ner_tags, strict=True))[:count]
-        tags = [[renamed(tag) for tag in said] for _, said in pairs]
-        lines = [json.dumps({"tokens": words, "ner_tags": said}) for (words, _), said in zip(pairs, tags, strict=True)]
-        text = "".join(f"{line}\n" for line in lines) + (rows if split == "train" else "")
-        (copy / f"{split}.jsonl").write_text(text, encoding="utf-8")
-        if split == "train":
-            columns = ["".join(map("{} {}\n".format, words, said)) for (words, _), said in zip(pairs, tags, strict=True)]
-            for row in map(json.loads, rows.splitlines()):
-                words = row["tokens"] if "tokens" in row else re.findall(r"\w+|[^\w\s]", row["text"])
-                columns.append("".join(f"{word} O\n" for word in words))
-            (copy / "truth.conll").write_text("\n".join(columns), encoding="utf-8")
+        lines = [json.dumps({"tokens": words, "ner_tags": [*map(renamed, tags)]}) + "\n" for words, tags in pairs]
+        (copy / f"{split}.jsonl").write_text("".join(lines) + (rows if split == "train" else ""), encoding="utf-8")
     recipes = [block.text for block in BLOCKS if block.language == "yaml"]
     for name, text in zip(RECIPES, recipes, strict=True):
         ours = text.replace("http://127.0.0.1:11434/v1", llm)
@@ -287,6 +289,7 @@ def run_block(shell: Shell, block: Block) -> None:
             assert AFTER[command](shell, said), f"{command}\n{said[-4000:]}"
 
 
+@pytest.mark.timeout(1800)
 def test_every_command_runs(shell: Shell) -> None:
     make_quickstart_small(shell.copy)
     for block in BLOCKS:
@@ -324,7 +327,7 @@ def test_keys_that_the_page_names_are_keys_of_a_recipe(tmp_path: Path) -> None:
         if not key.startswith("training."):
             assert f'"{key.rsplit(".", 1)[1]}": {{' in described, code
         if is_:
-            load_recipe(tmp_path / "my.yaml", [code])
+            load_recipe(tmp_path / "my.yaml", [code, *(["hub.repo=me/tagger"] if key == "hub.mode" else [])])
 
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "recipes").rglob("*.md")), *sorted((ROOT / "recipes").rglob("*.yaml"))]
@@ -371,6 +374,7 @@ SLURM_NODEID=0 "$@" && wait $other
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_the_slurm_script_starts_one_run_on_two_nodes(shell: Shell) -> None:
     """With stand-ins for SLURM's commands, and both nodes on this machine."""
     for name, text in STAND_INS.items():
