@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -128,31 +129,38 @@ def _make_test(shell: Shell) -> None:
     assert '-m pytest -m "not slow"' in shell.run("make -n test")
 
 
-def _one_process(shell: Shell) -> None:
-    config = "accelerate launch --config_file accelerate_config.yaml"
-    assert "this run is finished" in shell.run(f"{config} --num_processes 1 -m nerc_trainer active my.yaml")
-
-
 def _sbatch(shell: Shell) -> None:
     shell.run("bash -n recipes/accelerate/slurm.sbatch")
 
 
-def _multi_node(shell: Shell) -> None:
-    from accelerate.commands.config.config_args import load_config_from_file
+def _launch(command: str) -> Callable[[Shell], None]:
+    """The launcher takes the words, and our command line those that are for it."""
 
-    config = load_config_from_file(str(shell.copy / "recipes" / "accelerate" / "multi-node.yaml"))
-    assert (config.num_machines, config.num_processes) == (2, 8)
+    def check(shell: Shell) -> None:
+        from accelerate.commands.launch import launch_command_parser
+
+        words = shlex.split(command)
+        assert words[:2] == ["accelerate", "launch"]
+        taken = launch_command_parser().parse_args(words[2:])
+        assert (shell.copy / taken.config_file).is_file()
+        assert (taken.module, taken.training_script) == (True, "nerc_trainer")
+        verb, *rest = taken.training_script_args
+        cli.commands[verb].make_context(verb, rest)
+
+    return check
 
 
+FOUR_GPUS = "accelerate launch --config_file accelerate_config.yaml --num_processes 4 -m nerc_trainer active my.yaml"
+TWO_MACHINES = (
+    "accelerate launch --config_file recipes/accelerate/multi-node.yaml --machine_rank 0 --main_process_ip 10.0.0.1 "
+    "-m nerc_trainer active my.yaml run.dir=/shared/runs/my"
+)
+SLURM = "sbatch --nodes 2 --gpus-per-node 4 recipes/accelerate/slurm.sbatch active my.yaml run.dir=/shared/runs/my"
 INSTEAD = {
     "make test": Instead("it would start this test", _make_test),
-    "accelerate launch --config_file accelerate_config.yaml --num_processes 4 -m nerc_trainer active my.yaml": Instead(
-        "it is for four GPUs", _one_process
-    ),
-    "sbatch --nodes 2 --gpus-per-node 4 recipes/accelerate/slurm.sbatch active my.yaml "
-    "run.dir=/shared/runs/my": Instead("it needs SLURM; the slow test below starts the script's launchers", _sbatch),
-    "accelerate launch --config_file recipes/accelerate/multi-node.yaml --machine_rank 0 --main_process_ip 10.0.0.1 "
-    "-m nerc_trainer active my.yaml run.dir=/shared/runs/my": Instead("it waits for another machine", _multi_node),
+    FOUR_GPUS: Instead("it is for four GPUs; make demo launches two processes", _launch(FOUR_GPUS)),
+    TWO_MACHINES: Instead("it waits for another machine; the slow test of SLURM has two", _launch(TWO_MACHINES)),
+    SLURM: Instead("it needs SLURM; a slow test starts the script's launchers", _sbatch),
 }
 
 
