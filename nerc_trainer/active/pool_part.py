@@ -12,7 +12,7 @@ import numpy as np
 
 from nerc_trainer.active.batch import candidates
 from nerc_trainer.active.journal import WAY_OUT, RunJournal
-from nerc_trainer.active.strategies import SCORES_NOTHING
+from nerc_trainer.active.strategies import asks_tagger
 from nerc_trainer.errors import NercError
 from nerc_trainer.files import write_bytes
 from nerc_trainer.ranks import on_main
@@ -48,7 +48,7 @@ class PoolPart:
     def __init__(self, recipe: Recipe, journal: RunJournal, sentences: int) -> None:
         """``sentences`` is the number of train sentences."""
         active = recipe.active
-        self._fraction = None if active.strategy in SCORES_NOTHING else active.pool_fraction
+        self._fraction = active.pool_fraction if asks_tagger(active) else None
         self._seed, self._sentences = recipe.run.seed, sentences
         self._folder = journal.run_dir / "scores"
 
@@ -84,7 +84,7 @@ class PoolPart:
             most_wanted = np.argsort(-wanted, kind="stable")
             count = max(round(self._fraction * len(fits)), candidates(words[fits[most_wanted]], size))
             part = fits[part_of(most_wanted, count, (self._seed, round_number, _STREAM))]
-        places = everything if part is None or (round_number - 1) % WHOLE_EVERY == 0 else part
+        places = everything if part is None or scores_all(round_number) else part
         scores = measure(pool[places])
         known = np.full((len(scores), self._sentences), np.nan) if last is None else last
         known[:, pool[places]] = scores
@@ -110,6 +110,11 @@ class PoolPart:
 
     def _path(self, round_number: int) -> Path:
         return self._folder / f"round-{round_number:02d}.npy"
+
+
+def scores_all(round_number: int) -> bool:
+    """Whether a round scores the whole pool even where a part of it is asked for."""
+    return (round_number - 1) % WHOLE_EVERY == 0
 
 
 def part_of(most_wanted: np.ndarray, count: int, seed: Sequence[int]) -> np.ndarray:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from transformers import TrainerControl, TrainerState, TrainingArguments
 
-from nerc_trainer.active.strategies import SCORES_NOTHING, ranks
+from nerc_trainer.active.pool_part import scores_all
+from nerc_trainer.active.strategies import asks_tagger, ranks
 from nerc_trainer.corpus.encode import PieceDataset
 from nerc_trainer.ranks import on_main
 from nerc_trainer.training.callbacks import RoundCallback
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from nerc_trainer.training.trainer import NercTrainer
     from nerc_trainer.training.training_set import TrainingSet
 
-SAMPLE = 256  # sentences that are scored in both precisions
+SAMPLE = 256  # sentences that are scored in both precisions, or fewer where a round scores few:
+SAMPLE_SHARE, SMALLEST_SAMPLE = 50, 20  # one in so many of what it scores, but not fewer than so many
 TOP_SHARE = 10  # the most uncertain tenth of them is compared
 _STREAM = 1_000_003  # keeps the draw of the sample apart from those of strategies
 _TRAINED_IN = {"no": "float32", "bf16": "bfloat16", "fp16": "float16"}
@@ -37,7 +39,7 @@ def choose_precision(recipe: Recipe, trainer: NercTrainer) -> Precision | None:
 
 
 class PrecisionCheck(RoundCallback):
-    """Before a round's sentences are scored in less than float32: scores a sample in both and keeps how they agree.
+    """Before a round's sentences are scored in less than float32: scores a few in both and keeps how they agree.
 
     ``found`` says which precision the round scores in, and for less than float32 how many sentences were compared,
     Spearman's correlation of the two scores, and the share of the most uncertain tenth that both have. None for a round
@@ -48,7 +50,7 @@ class PrecisionCheck(RoundCallback):
         self.found: dict[str, Any] | None = None
         self._training_set, self._journal = training_set, journal
         self._seed = recipe.run.seed
-        self._scores = recipe.active.strategy not in SCORES_NOTHING or recipe.active.llm_doubt > 0
+        self._scores, self._fraction = asks_tagger(recipe.active), recipe.active.pool_fraction
 
     def on_round_begin(
         self,
@@ -72,7 +74,9 @@ class PrecisionCheck(RoundCallback):
         started = time.perf_counter()
         pool = self._training_set.pool()
         rng = np.random.default_rng((self._seed, round_number, _STREAM))
-        sample = PieceDataset(self._training_set.text, np.sort(rng.choice(pool, min(SAMPLE, len(pool)), replace=False)))
+        part = 1.0 if self._fraction is None or scores_all(round_number) else self._fraction
+        drawn = rng.choice(pool, sample_size(len(pool), part), replace=False)
+        sample = PieceDataset(self._training_set.text, np.sort(drawn))
         scores = trainer.uncertainty(sample)
         with trainer.scoring_in("float32"):
             exact = trainer.uncertainty(sample)
@@ -81,6 +85,15 @@ class PrecisionCheck(RoundCallback):
         on_main(lambda: self._journal.note_seconds(round_number, "compare", seconds))
         on_main(lambda: self._journal.write_agreement(round_number, agreement))
         return agreement
+
+
+def sample_size(pool: int, part: float) -> int:
+    """How many sentences are scored in both precisions where a round scores this ``part`` of its pool.
+
+    Two passes, of which the one in float32 may take three times as long: of one sentence in fifty that is below a tenth
+    of what the round scores anyway.
+    """
+    return min(pool, max(SMALLEST_SAMPLE, min(SAMPLE, round(part * pool / SAMPLE_SHARE))))
 
 
 def agreement_of(scores: np.ndarray, exact: np.ndarray) -> dict[str, float | None]:

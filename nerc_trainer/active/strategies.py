@@ -8,6 +8,7 @@ word that the tagger knows least of. In all of them more means less certain.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,7 +16,15 @@ import torch
 from nerc_trainer.active.scoring import ENTROPY, Combine, Measure, word_entropy
 from nerc_trainer.corpus.batches import IGNORED
 
+if TYPE_CHECKING:
+    from nerc_trainer.recipe.active import ActiveSection
+
 SCORES_NOTHING = ("random", "longest")  # strategies that ask no tagger
+
+
+def asks_tagger(active: ActiveSection) -> bool:
+    """Whether the rounds of a recipe score sentences with the tagger."""
+    return active.strategy not in SCORES_NOTHING or active.llm_doubt > 0
 
 
 def surprise(logits: torch.Tensor) -> torch.Tensor:
@@ -136,12 +145,16 @@ def top(priorities: np.ndarray, ids: Sequence[str], count: int) -> np.ndarray:
     """Indices of the ``count`` highest priorities, best first; of equals the smaller id comes first.
 
     Ties are broken by id, not by position, so the answer does not hang on the order of the pool. Only those that can be
-    among the highest are sorted.
+    among the highest are sorted, and only ids of equals are read.
     """
     count = min(count, len(priorities))
     if not count:
         return np.zeros(0, dtype=np.int64)
     bound = np.partition(priorities, -count)[-count]
-    candidates = np.flatnonzero(priorities >= bound)
-    order = np.lexsort((np.asarray([ids[index] for index in candidates.tolist()]), -priorities[candidates]))
-    return candidates[order[:count]]
+    order = np.flatnonzero(priorities >= bound)
+    order = order[np.argsort(-priorities[order], kind="stable")]
+    same = priorities[order[1:]] == priorities[order[:-1]]
+    tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
+    equals = order[tied]
+    order[tied] = equals[np.lexsort((np.asarray([ids[index] for index in equals.tolist()]), -priorities[equals]))]
+    return order[:count]

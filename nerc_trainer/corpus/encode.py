@@ -43,16 +43,19 @@ class EncodedText:
     sentences: int
     pad_id: int
 
-    def words(self) -> np.ndarray:
-        """Number of words of each sentence, int64 [N]."""
-        return np.bincount(self.piece_sentence, weights=np.diff(self.piece_words), minlength=self.sentences).astype(
-            np.int64
-        )
+    def words(self, sentences: np.ndarray | None = None) -> np.ndarray:
+        """Number of words of each of the given sentences, or of all; int64 [n]."""
+        first, last = self._ends(np.arange(self.sentences) if sentences is None else sentences)
+        return self.piece_words[last] - self.piece_words[first]
+
+    def _ends(self, sentences: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The first piece of each sentence, and the piece after its last one."""
+        first, last = (np.searchsorted(self.piece_sentence, sentences, side=side) for side in ("left", "right"))
+        return first, last
 
     def pieces_of(self, sentences: np.ndarray) -> np.ndarray:
         """The pieces of the given sentences, in the order of the given sentences."""
-        first = np.searchsorted(self.piece_sentence, sentences, side="left")
-        last = np.searchsorted(self.piece_sentence, sentences, side="right")
+        first, last = self._ends(sentences)
         if (last - first == 1).all():
             return first
         return np.concatenate([np.arange(a, b) for a, b in zip(first, last, strict=True)] or [first])
@@ -101,12 +104,12 @@ def encode_words(
                 piece_words.append(len(word_positions))
                 owners.append(index)
 
-    return EncodedText(
-        input_ids=np.array(input_ids, dtype=np.int32),
-        piece_offsets=np.array(piece_offsets, dtype=np.int64),
-        word_positions=np.array(word_positions, dtype=np.int32),
-        piece_words=np.array(piece_words, dtype=np.int64),
-        piece_sentence=np.array(owners, dtype=np.int64),
+    return EncodedText(  # over the same memory, where a copy would take as much again
+        input_ids=np.asarray(input_ids, dtype=np.int32),
+        piece_offsets=np.asarray(piece_offsets, dtype=np.int64),
+        word_positions=np.asarray(word_positions, dtype=np.int32),
+        piece_words=np.asarray(piece_words, dtype=np.int64),
+        piece_sentence=np.asarray(owners, dtype=np.int64),
         sentences=len(sentences),
         pad_id=tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0,
     )
@@ -146,10 +149,14 @@ class PieceDataset(Dataset):
         self.labels = labels
         self.weights = weights
         self.pieces = text.pieces_of(self.sentences)
-        self.lengths = np.diff(text.piece_offsets)[self.pieces]
+        self.lengths = text.piece_offsets[self.pieces + 1] - text.piece_offsets[self.pieces]
 
     def __len__(self) -> int:
         return len(self.pieces)
+
+    def words(self) -> np.ndarray:
+        """Number of words of each sentence, int64 [sentences]."""
+        return self.text.words(self.sentences)
 
     def owners(self) -> np.ndarray:
         """The sentence of each piece as its position in ``sentences``, int64 [pieces]."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1  # of the files; another number makes other keys, so that nobody reads what he does not know
 ARRAYS = ("input_ids", "piece_offsets", "word_positions", "piece_words", "piece_sentence")
+PARTIAL = ".partial"  # ends the name of a folder that is not whole
 
 
 def text_key(fingerprint: str, tokenizer: PreTrainedTokenizerFast, max_length: int, long_sentences: str) -> str:
@@ -33,7 +34,7 @@ def store_text(folder: Path, encode: Callable[[], EncodedText]) -> None:
     if folder.is_dir():
         return
     text = encode()
-    partial = folder.with_name(f"{folder.name}.partial")
+    partial = _partial(folder)
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
@@ -50,6 +51,18 @@ def store_text(folder: Path, encode: Callable[[], EncodedText]) -> None:
     sync_folder(folder.parent)
 
 
+def drop_texts(folder: Path, used: Collection[str]) -> None:
+    """Delete all texts in ``folder`` but the ``used`` ones. One process at a time; others may still read what goes.
+
+    A text loses its name first, so that none is found of which a part is gone.
+    """
+    for text in [path for path in folder.iterdir() if path.name not in used]:
+        if text.suffix != PARTIAL:
+            shutil.rmtree(_partial(text), ignore_errors=True)
+            text = text.rename(_partial(text))
+        shutil.rmtree(text, ignore_errors=True)
+
+
 def stored_text(folder: Path) -> EncodedText | None:
     """The text in ``folder``, mapped into memory; None if there is none (on another machine, say)."""
     if not folder.is_dir():
@@ -57,3 +70,7 @@ def stored_text(folder: Path) -> EncodedText | None:
     arrays = {name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in ARRAYS}
     sentences, pad_id = np.load(folder / "counts.npy").tolist()
     return EncodedText(**arrays, sentences=sentences, pad_id=pad_id)
+
+
+def _partial(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}{PARTIAL}")

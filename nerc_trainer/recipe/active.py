@@ -140,7 +140,7 @@ class ActiveSection(Section):
         description="Share of the pool that a round scores: half of it what was most uncertain when last scored, half "
         "drawn at random, and at least ten times what the round asks for. The first and each fifth round after it "
         "score the whole pool and note which share of their sentences a part would have found. null for the whole "
-        "pool; random and longest score none.",
+        "pool; random and longest score none, unless llm_doubt asks for it.",
     )
     initial_expert: float = Field(
         default=0.12, gt=0, lt=1, description="Share of the training sentences that the expert labels beforehand."

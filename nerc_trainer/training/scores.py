@@ -111,7 +111,7 @@ def encoder_means(trainer: NercTrainer, dataset: PieceDataset) -> np.ndarray:
     piece_sums = trainer.accelerator.reduce(sums, "sum").cpu().numpy()
     means = np.zeros((len(dataset.sentences), piece_sums.shape[1]), dtype=np.float32)
     np.add.at(means, dataset.owners(), piece_sums)
-    return means / dataset.text.words()[dataset.sentences, None].astype(np.float32)
+    return means / dataset.words()[:, None].astype(np.float32)
 
 
 def _whole(model: PreTrainedModel) -> PreTrainedModel:

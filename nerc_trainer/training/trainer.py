@@ -238,12 +238,12 @@ class NercTrainer(Trainer):
         piece_sums = self.accelerator.reduce(sums, "sum").cpu().numpy()
         if not np.isfinite(piece_sums).all():
             raise NercError("the tagger's scores are not numbers: training has diverged; lower training.learning_rate")
-        return measure.of_sentences(piece_sums, dataset.owners(), dataset.text.words()[dataset.sentences])
+        return measure.of_sentences(piece_sums, dataset.owners(), dataset.words())
 
     def predict_tags(self, dataset: PieceDataset) -> tuple[list[list[str]], float | None]:
         """Most probable BIO tags of each sentence, and the mean loss over words where ``dataset`` is labelled."""
         predictions = self.predict_words(dataset)
-        ends = np.cumsum(dataset.text.words()[dataset.sentences])
+        ends = np.cumsum(dataset.words())
         tags = np.asarray(self.labels.tags, dtype=object)[predictions.tags]
         sentences = [part.tolist() for part in np.split(tags, ends[:-1])]
         losses = predictions.losses
@@ -373,7 +373,7 @@ class NercTrainer(Trainer):
     def true_tags(self, dataset: PieceDataset) -> list[list[str]]:
         """The BIO tags that a labelled ``dataset`` has for each of its sentences."""
         flat = np.concatenate([dataset[index]["labels"] for index in range(len(dataset))])
-        ends = np.cumsum(dataset.text.words()[dataset.sentences])
+        ends = np.cumsum(dataset.words())
         return [self.labels.decode(part.tolist()) for part in np.split(flat, ends[:-1])]
 
     # Weights

@@ -50,7 +50,7 @@ class TrainingSet:
         self.words = text.words()
         self.source = np.full(len(self.ids), UNLABELLED, dtype=np.int8)
         self._asked = np.zeros(len(self.ids), dtype=bool)
-        self._seconds = np.full(len(self.ids), np.nan)  # of the expert, where they were noted
+        self._seconds: dict[int, float] = {}  # of the expert, where they were noted
         self._first_equal = np.arange(len(self.ids)) if first_equal is None else first_equal
         # Of equal sentences the first stands for all, so it may be asked for if one of them may.
         self._askable = np.ones(len(self.ids), dtype=bool)
@@ -58,9 +58,8 @@ class TrainingSet:
             self._askable[:] = False
             self._askable[self._first_equal[askable]] = True
         self._equals: defaultdict[int, list[int]] = defaultdict(list)
-        for index, first in enumerate(self._first_equal.tolist()):
-            if first != index:
-                self._equals[first].append(index)
+        for index in np.flatnonzero(self._first_equal != np.arange(len(self.ids))).tolist():
+            self._equals[int(self._first_equal[index])].append(index)
         self._labels = labels
         self._first_word = np.concatenate([[0], np.cumsum(self.words)])
         self._tag_ids = np.full(self._first_word[-1], IGNORED, dtype=np.int16)
@@ -143,9 +142,9 @@ class TrainingSet:
         expert's seconds were noted, also their sum and the words that they were spent on.
         """
         llm, second = self.source == LLM, self.source == SECOND
-        timed = ~np.isnan(self._seconds)
+        timed = sorted(self._seconds)
         noted = {
-            "expert_seconds": round(float(self._seconds[timed].sum()), 3),
+            "expert_seconds": round(sum(self._seconds[index] for index in timed), 3),
             "timed_words": int(self.words[timed].sum()),
         }
         return {
@@ -160,12 +159,14 @@ class TrainingSet:
                 else {}
             ),
             "pool_left": len(self.pool()),
-            **(noted if timed.any() else {}),
+            **(noted if timed else {}),
         }
 
     def fingerprint(self) -> str:
         """sha256 of ids, sources and labels: what a training depends on besides its seed."""
-        digest = hashlib.sha256("\n".join(self.ids).encode())
+        digest = hashlib.sha256()
+        for number, name in enumerate(self.ids):
+            digest.update(f"\n{name}".encode() if number else name.encode())
         digest.update(self.source.tobytes())
         digest.update(self._tag_ids.tobytes())
         return digest.hexdigest()
@@ -179,8 +180,10 @@ def first_of_equals(sentences: Iterable[Sequence[str]]) -> np.ndarray:
         digests += hashlib.blake2b("\x1f".join([str(len(words)), *words]).encode(), digest_size=16).digest()
     pairs = np.frombuffer(digests, dtype=np.uint64).reshape(-1, 2)
     order = np.lexsort((pairs[:, 1], pairs[:, 0]))  # stable, so the first of equals comes first
-    begins = np.ones(len(order), dtype=bool)
-    begins[1:] = (pairs[order[1:]] != pairs[order[:-1]]).any(axis=1)
+    begins = np.zeros(len(order), dtype=bool)
+    begins[:1] = True
+    for half in pairs.T:
+        begins[1:] |= half[order[1:]] != half[order[:-1]]
     first = np.empty(len(order), dtype=np.int64)
     first[order] = order[np.flatnonzero(begins)][np.cumsum(begins) - 1]
     return first

@@ -11,7 +11,7 @@ import numpy as np
 
 from nerc_trainer.corpus.column import Column
 from nerc_trainer.corpus.encode import EncodedText, PieceDataset, encode_words, flatten_tags
-from nerc_trainer.corpus.stored import store_text, stored_text, text_key
+from nerc_trainer.corpus.stored import drop_texts, store_text, stored_text, text_key
 from nerc_trainer.files import write_json
 from nerc_trainer.hub import Publisher
 from nerc_trainer.modeling.build import build_tagger, load_tokenizer, piece_length, weights_digest
@@ -70,7 +70,7 @@ class Workbench:
         train = self.corpus.train
         if "llm_status" not in train.column_names:
             return None
-        asked = np.array([bool(status) for status in Column(train, "llm_status")])
+        asked = np.fromiter(map(bool, Column(train, "llm_status")), dtype=bool, count=len(train))
         return asked if asked.any() else None
 
     def llm_confidence(self) -> np.ndarray | None:
@@ -78,7 +78,8 @@ class Workbench:
         train = self.corpus.train
         if "llm_confidence" not in train.column_names:
             return None
-        return np.array([1.0 if value is None else value for value in Column(train, "llm_confidence")])
+        said = (1.0 if value is None else value for value in Column(train, "llm_confidence"))
+        return np.fromiter(said, dtype=np.float64, count=len(train))
 
     def start_anew(self, seed: int) -> None:
         """Give the trainer the weights that a tagger of this recipe begins with, its head drawn with ``seed``."""
@@ -94,6 +95,7 @@ def build_workbench(recipe: Recipe, arguments: TrainingArguments, corpus: Corpus
     tokenizer = main_first(lambda: load_tokenizer(recipe.model))
     model = main_first(lambda: build_tagger(recipe.model, corpus.labels, recipe.run.seed, tokenizer))
     longest = piece_length(recipe.model.max_length, tokenizer, model)
+    stored, used = recipe.run.dir / "encoded", set[str]()
 
     def encode(name: str, split: datasets.Dataset) -> EncodedText:
         def by_words() -> EncodedText:
@@ -106,7 +108,8 @@ def build_workbench(recipe: Recipe, arguments: TrainingArguments, corpus: Corpus
             )
 
         key = text_key(corpus.fingerprints[name], tokenizer, longest, recipe.data.long_sentences)
-        folder = recipe.run.dir / "encoded" / f"{name}-{key}"
+        folder = stored / f"{name}-{key}"
+        used.add(folder.name)
         on_main(lambda: store_text(folder, by_words))
         return stored_text(folder) or by_words()
 
@@ -115,6 +118,8 @@ def build_workbench(recipe: Recipe, arguments: TrainingArguments, corpus: Corpus
         if split is not None:
             labels = flatten_tags([corpus.labels.encode(tags) for tags in Column(split, "ner_tags")])
             splits[name] = PieceDataset(encode(name, split), np.arange(len(split)), labels)
+    text = encode("train", corpus.train)
+    on_main(lambda: drop_texts(stored, used))
     trainer = NercTrainer(
         model,
         arguments,
@@ -125,7 +130,7 @@ def build_workbench(recipe: Recipe, arguments: TrainingArguments, corpus: Corpus
         eval_dataset=splits["dev"],
         processing_class=tokenizer,
     )
-    return Workbench(recipe, corpus, trainer, encode("train", corpus.train), splits)
+    return Workbench(recipe, corpus, trainer, text, splits)
 
 
 def write_labels(folder: Path, recipe: Recipe, labels: LabelSet) -> None:

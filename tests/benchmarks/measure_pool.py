@@ -2,8 +2,12 @@
 
 `nerc-trainer active` runs one round after the first training, with the sample's tiny encoder, since what is measured
 here does not hang on the encoder. Memory is read from the outside, a few times a second. "Above the model" is what a
-rank holds beyond a rank of the same run over a thousand sentences, which has the same program and model; pages that
-ranks share count half for each of two (Pss). `loading` lasts until round 0 is over, `scoring` from there to the end.
+rank holds beyond a rank of the same run over a thousand sentences, which has the same program and model. `loading`
+lasts until round 0 is over, `scoring` from there to the end.
+
+What a rank holds is its anonymous and shared memory: what nobody can take away from it. Pages of mapped files, of which
+the system drops what it needs the room for, are told apart (`mapped`), and count half for each of two ranks that share
+them. The corpus itself is read by a process that ends before there is a model: `reading` is what that one holds.
 """
 
 from __future__ import annotations
@@ -40,8 +44,10 @@ def measure(quick: bool) -> dict[str, Any]:
             words.append(runs[0]["words"])
             seconds.append(sorted(run["seconds"] for run in runs)[len(runs) // 2])
             for phase in ("loading", "scoring"):
-                above = max(run[phase] - base[phase] for run in runs)
-                figures[f"{phase}_mb_a_rank_{size}"] = round(above, 1)
+                for kind in ("", "_mapped"):
+                    above = max(run[phase + kind] - base[phase + kind] for run in runs)
+                    figures[f"{phase}{kind}_mb_a_rank_{size}"] = round(above, 1)
+            figures[f"reading_mb_{size}"] = round(max(run["reading"] for run in runs), 1)
             figures[f"seconds_{size}"] = round(seconds[-1], 2)
             figures[f"million_words_a_minute_{size}"] = round(words[-1] / seconds[-1] * 60 / 1e6, 3)
             figures[f"largest_share_{size}"] = runs[0]["largest_share"]
@@ -110,10 +116,12 @@ def _write_corpus(path: Path, size: int) -> None:
 
 
 def _watch(words: list[str]) -> dict[str, float]:
-    """The largest megabytes of a rank while a run loads, and from the end of round 0 on."""
+    """The largest megabytes of a rank while a run loads, and from the end of round 0 on; of mapped files apart; and of
+    the process that reads the corpus, 0 where a rank reads it by itself.
+    """
     import psutil
 
-    largest = {"loading": 0.0, "scoring": 0.0}
+    largest = {"loading": 0.0, "scoring": 0.0, "loading_mapped": 0.0, "scoring_mapped": 0.0, "reading": 0.0}
     phase = ["loading"]
     launched = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     said: list[str] = []
@@ -138,13 +146,25 @@ def _watch(words: list[str]) -> dict[str, float]:
             children = psutil.Process(launched.pid).children()
             ranks = [child for child in children if "nerc_trainer" in _command(child)]
         for rank in ranks:
-            largest[phase[0]] = max(largest[phase[0]], _held(rank.pid))
+            now = phase[0]
+            largest[now] = max(largest[now], _held(rank.pid))
+            largest[f"{now}_mapped"] = max(largest[f"{now}_mapped"], _mapped(rank.pid))
+            largest["reading"] = max([largest["reading"], *(_held(child.pid) for child in _children(rank))])
         time.sleep(0.2)
     for reader in readers:
         reader.join()
     if launched.returncode:
         raise RuntimeError(f"the run failed:\n{''.join(said[-30:])}")
     return largest
+
+
+def _children(process: Any) -> list[Any]:
+    import psutil
+
+    try:
+        return process.children()
+    except psutil.Error:
+        return []
 
 
 def _command(process: Any) -> list[str]:
@@ -157,12 +177,21 @@ def _command(process: Any) -> list[str]:
 
 
 def _held(pid: int) -> float:
-    """Megabytes (2**20 bytes) of a process, shared pages counted in parts; 0 when it has ended."""
+    """Megabytes (2**20 bytes) of anonymous and shared memory of a process; 0 when it has ended."""
+    return _read_megabytes(Path(f"/proc/{pid}/status"), "RssAnon:", "RssShmem:")
+
+
+def _mapped(pid: int) -> float:
+    """Megabytes of mapped files that a process has in memory, shared pages counted in parts."""
+    return _read_megabytes(Path(f"/proc/{pid}/smaps_rollup"), "Pss_File:")
+
+
+def _read_megabytes(path: Path, *names: str) -> float:
     try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
+        lines = [line.split() for line in path.read_text(encoding="ascii").splitlines()[1:]]
     except OSError:
         return 0.0
-    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:")), 0.0)
+    return sum(int(line[1]) / 1024 for line in lines if line and line[0] in names)
 
 
 def _shares(run_dir: Path) -> dict[str, Any]:

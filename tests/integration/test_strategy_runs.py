@@ -340,6 +340,23 @@ def test_a_start_that_ends_between_scores_and_selection_is_taken_up_with_the_sam
     assert again.sampler.selection == selection
 
 
+def test_a_part_is_scored_where_only_the_doubt_about_the_llm_is(start: Start) -> None:
+    rounds = start(*PART, "active.strategy=random", "active.llm_doubt=1")
+    for _ in range(3):
+        play(rounds)
+    left = rounds.history[1]["pool_left"]
+    assert rounds.history[2]["scoring"]["scored"] == round(0.3 * left)
+
+
+def test_sub_words_of_another_corpus_are_deleted(start: Start, tmp_path: Path) -> None:
+    old = tmp_path / "run" / "encoded" / "train-0123"
+    old.mkdir(parents=True)
+    rounds = start()
+    assert not old.exists()
+    assert sorted(path.name.split("-")[0] for path in old.parent.iterdir()) == ["dev", "train"]
+    assert len(rounds.bench.text.input_ids) > 0
+
+
 @pytest.mark.parametrize(("doubt", "scores"), [(0, False), (1, True)])
 def test_precision_is_noted_where_only_the_doubt_about_the_llm_is_scored(
     start: Start, doubt: int, scores: bool

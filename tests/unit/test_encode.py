@@ -78,6 +78,8 @@ def test_every_word_stands_once_in_order_in_one_piece(
     room = max_length - len(prefix) - len(suffix)
     assert text.sentences == len(sentences)
     assert text.words().tolist() == [len(sentence) for sentence in sentences]
+    some = np.arange(len(sentences))[::-2]
+    assert text.words(some).tolist() == [len(sentences[index]) for index in some]
     assert (np.diff(text.piece_sentence) >= 0).all()
     for index, sentence in enumerate(sentences):
         wanted = [sub_words(word, tokenizer)[:room] for word in sentence]
@@ -218,4 +220,4 @@ def test_memory_grows_by_what_the_arrays_hold(
     sentence = ["tree"] * 10
     peak([sentence] * 64)  # what the tokenizer keeps from its first call
     few, many = peak([sentence] * 500), peak([sentence] * 3000)
-    assert many[0] - few[0] < 3 * (many[1] - few[1])
+    assert many[0] - few[0] < 1.5 * (many[1] - few[1]), "not even a second copy of them"

@@ -146,3 +146,14 @@ def test_without_a_share_and_without_scores_nothing_is_kept(
     for number in (1, 2):
         assert len(pool.score(number).places) == SENTENCES
     assert not (tmp_path / "run" / "scores").exists()
+
+
+@pytest.mark.parametrize("strategy", ["random", "longest"])
+def test_a_part_is_scored_too_where_only_the_doubt_about_the_llm_is(
+    make_recipe: Callable[..., Recipe], strategy: str
+) -> None:
+    pool = Pool(make_recipe(active={"pool_fraction": 0.2, "strategy": strategy, "llm_doubt": 0.5}))
+    assert pool.part.is_wanted
+    for number in (1, 2):
+        pool.score(number, doubt=True)
+    assert [len(asked) for asked in pool.asked] == [SENTENCES, SENTENCES // 5]

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from nerc_trainer.active.journal import RunJournal
-from nerc_trainer.active.precision import agreement_of
+from nerc_trainer.active.precision import agreement_of, sample_size
 from nerc_trainer.recipe.sections import Recipe
 
 
@@ -27,6 +27,22 @@ def test_agreement_counts_the_top_tenth_that_both_have() -> None:
     assert agreement_of(scores, exact) == {"spearman": 1.0, "top_overlap": 1.0}
     scores[39] = -1.0
     assert agreement_of(scores, exact)["top_overlap"] == 0.75
+
+
+@pytest.mark.parametrize(
+    ("pool", "part", "wanted"),
+    [
+        (1_000_000, 1, 256),
+        (1_000_000, 0.001, 20),
+        (12_800, 1, 256),
+        (5_000, 1, 100),
+        (5_000, 0.5, 50),
+        (100, 1, 20),
+        (7, 1, 7),
+    ],
+)
+def test_few_are_scored_twice_where_few_are_scored(pool: int, part: float, wanted: int) -> None:
+    assert sample_size(pool, part) == wanted
 
 
 def test_scores_that_are_all_alike_have_no_correlation() -> None:

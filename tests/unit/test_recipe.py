@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -397,6 +397,7 @@ def test_a_dump_has_every_default_and_loads_to_the_same_recipe(write: Write, tmp
     assert dump_recipe(again) == text
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1, max_size=20).filter(lambda text: text.isprintable()))
 def test_dumped_text_reads_back_as_the_same_text(text: str) -> None:
     base: dict[str, Any] = {"data": {"train": "a", "dev": "b"}, "model": {"encoder": "owner/encoder", "revision": text}}

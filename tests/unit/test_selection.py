@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -56,6 +56,21 @@ def test_top_does_not_hang_on_the_order_of_the_pool(priorities: list[float], dat
     assert (
         chosen(moved) == chosen(pool) == [name for _, name in sorted(pool, key=lambda row: (-row[0], row[1]))][:count]
     )
+
+
+def test_top_reads_the_ids_of_equals_alone() -> None:
+    class Ids(list[str]):
+        def __init__(self, names: Sequence[str]) -> None:
+            super().__init__(names)
+            self.read: list[int] = []
+
+        def __getitem__(self, index: Any) -> Any:
+            self.read.append(index)
+            return super().__getitem__(index)
+
+    ids = Ids(["s3", "s1", "s9", "s2", "s0", "s7"])
+    assert strategies.top(np.array([0.5, 0.7, 0.9, 0.5, 0.1, 0.7]), ids, 6).tolist() == [2, 1, 5, 3, 0, 4]
+    assert sorted(ids.read) == [0, 1, 3, 5]
 
 
 def test_random_priorities_are_seeded_and_differ_by_round() -> None:

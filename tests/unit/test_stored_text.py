@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nerc_trainer.corpus.encode import EncodedText, encode_words
-from nerc_trainer.corpus.stored import ARRAYS, store_text, stored_text, text_key
+from nerc_trainer.corpus.stored import ARRAYS, drop_texts, store_text, stored_text, text_key
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -60,3 +60,16 @@ def test_a_text_is_named_by_all_that_decides_it(
     }
     assert len(keys) == 5
     assert text_key("a" * 64, wordpiece, 16, "split") in keys
+
+
+def test_texts_that_are_no_longer_used_go_and_none_is_found_in_part(text: EncodedText, tmp_path: Path) -> None:
+    for name in ("train-1", "train-2", "dev-1"):
+        store_text(tmp_path / name, lambda: text)
+    (tmp_path / "train-1.partial").mkdir()
+    (tmp_path / "train-1.partial" / "input_ids.npy").write_bytes(b"half")
+    old = stored_text(tmp_path / "train-1")
+    assert old is not None
+    drop_texts(tmp_path, {"train-2", "dev-1"})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["dev-1", "train-2"]
+    np.testing.assert_array_equal(old.input_ids, text.input_ids, "who has it mapped reads on")
+    assert stored_text(tmp_path / "train-2") is not None

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import tracemalloc
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -135,6 +138,39 @@ def test_same_content_has_the_same_fingerprint(with_llm: TrainingSet, text: Enco
     other.add_expert(answers)
     with_llm.add_expert(answers[::-1])
     assert other.fingerprint() == with_llm.fingerprint()
+
+
+def test_the_fingerprint_is_that_of_the_parts_in_a_row(with_llm: TrainingSet) -> None:
+    said = b"a\nb\nc\nd" + with_llm.source.tobytes() + with_llm.tag_ids().tobytes()
+    assert with_llm.fingerprint() == hashlib.sha256(said).hexdigest()
+
+
+def test_a_sentence_costs_few_bytes(labels: LabelSet) -> None:
+    """Ids as a list of strings, or a Python integer for each sentence, would need more than all of this."""
+
+    class Ids(Sequence[str]):
+        def __len__(self) -> int:
+            return count
+
+        def __getitem__(self, index: Any) -> Any:
+            return f"{index:016x}"
+
+        def __iter__(self) -> Iterator[str]:
+            return (f"{index:016x}" for index in range(count))
+
+    count = 50_000
+    everyone = np.arange(count + 1)
+    text = EncodedText(everyone, everyone, everyone[:-1], everyone, everyone[:-1], count, 0)
+    first_equal = np.arange(count)
+    tracemalloc.start()
+    training_set = TrainingSet(Ids(), text, labels, None, first_equal)
+    training_set.add_expert([expert(f"{7:016x}", "O")])
+    assert len(training_set.pool()) == count - 1
+    assert training_set.counts()["expert_sentences"] == 1
+    assert len(training_set.fingerprint()) == 64
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 70 * count
 
 
 def test_fingerprint_tells_ids_sources_and_labels_apart(

@@ -41,7 +41,7 @@ def _seen_by_tagger(bench: Workbench, places: np.ndarray) -> list[Suggestion | N
     """What the tagger sees in each sentence: an entity is as sure as its least sure word, a sentence as their mean."""
     dataset = PieceDataset(bench.text, np.sort(places))
     predicted = bench.trainer.predict_words(dataset)
-    ends = np.cumsum(bench.text.words()[np.sort(places)])[:-1]
+    ends = np.cumsum(dataset.words())[:-1]
     suggestions: list[Suggestion] = []
     for tags, sure in zip(np.split(predicted.tags, ends), np.split(predicted.probability, ends), strict=True):
         spans = tags_to_spans(to_bio(bench.corpus.labels.decode(tags.tolist()), "bio")[0])
