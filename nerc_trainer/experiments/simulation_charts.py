@@ -36,13 +36,15 @@ def simulation_chart(summary: Mapping[str, Any], count: str) -> Chart:
         for share in (*SHARES, 1.0):
             if bottom < share * full:
                 axes.axhline(share * full, color="0.4", linewidth=0.8, linestyle="-" if share == 1 else ":", zorder=0)
+                left = share == SHARES[-1]  # on the right it would stand in the name of the line above it
                 axes.annotate(
                     "all labels" if share == 1 else f"{share:.0%}",
-                    (1.0, share * full),
+                    (0.0 if left else 1.0, share * full),
                     xycoords=("axes fraction", "data"),
-                    xytext=(-2, 2),
+                    xytext=(2 if left else -2, -2 if left else 2),
                     textcoords="offset points",
-                    ha="right",
+                    ha="left" if left else "right",
+                    va="top" if left else "baseline",
                     fontsize=7,
                 )
         axes.set_ylim(bottom, max(top, full + 0.03 * (full - bottom)))

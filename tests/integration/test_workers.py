@@ -38,7 +38,7 @@ def test_a_worker_that_cannot_begin_says_why(tmp_path: Path, capfd: pytest.Captu
 
 
 def test_a_killed_worker_is_no_bug_of_the_program(tmp_path: Path) -> None:
-    with pytest.raises(NercError, match="one of 1 workers was killed, .* the same command again with fewer workers"):
+    with pytest.raises(NercError, match=r"one of 1 workers was killed, .* the same command again with fewer workers"):
         begin(tmp_path)
 
 
