@@ -42,24 +42,25 @@ def test_a_killed_worker_is_no_bug_of_the_program(tmp_path: Path) -> None:
         begin(tmp_path)
 
 
-def test_ctrl_c_ends_all_workers_with_one_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("seconds", [0.3, 5], ids=["while they begin", "while they train"])
+def test_ctrl_c_ends_all_workers_with_one_line(tmp_path: Path, seconds: float) -> None:
     command = ["active", "tiny", "--simulate", f"run.dir={tmp_path}/run", "simulate.workers=2"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "nerc_trainer", *command, "active.initial_epochs=500", "active.max_iterations=2"],
+        [sys.executable, "-m", "nerc_trainer", *command],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
         start_new_session=True,
     )
-    runs, deadline = tmp_path / "run" / "simulate" / "runs", time.monotonic() + 180
-    while len(list(runs.glob("*/rounds/*/selection.json"))) < 2 and time.monotonic() < deadline:
+    children: list[psutil.Process] = []
+    while len(children) < 3 and process.poll() is None:  # two workers and the tracker of multiprocessing
         time.sleep(0.05)
-    children = psutil.Process(process.pid).children(recursive=True)
+        children = psutil.Process(process.pid).children(recursive=True)
+    time.sleep(seconds)
     os.killpg(process.pid, signal.SIGINT)
     errors = process.communicate(timeout=60)[1]
     assert process.returncode == 130
     assert "Traceback" not in errors
     assert errors.splitlines()[-1] == "error: interrupted; the same command carries on where it stopped"
-    assert len(children) >= 2
     assert psutil.wait_procs(children, timeout=10)[1] == []
