@@ -56,13 +56,7 @@ def side_by_side(
     given = (recipe, in_memory(corpus), numbers, one_at_a_time, _devices(workers))
     pool = ProcessPoolExecutor(workers, context, _begin_work, given)
     try:
-        # Ctrl-C reaches the workers too, which are begun here and block it from their first moment on: ended by this
-        # process, they have nothing to say.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            waiting = {pool.submit(_work, run, task): task for task in tasks}
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        waiting = {pool.submit(_work, run, task): task for task in tasks}
         while waiting:
             done, _ = wait(waiting, timeout=_LOOK_SECONDS, return_when=FIRST_COMPLETED)
             for one in done:
@@ -98,6 +92,7 @@ def _begin_work(
     recipe: Recipe, corpus: Corpus, numbers: Any, one_at_a_time: Any, devices: Sequence[str | None]
 ) -> None:
     """In a worker process: take a GPU, and set up a workbench for all its tasks."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the process that started this one ends it
     threading.Thread(target=end_with_parent, args=(os.getppid(),), daemon=True).start()
     from nerc_trainer.training.workbench import build_workbench
 
