@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
 from nerc_trainer.corpus.labels import LabelSet
 from nerc_trainer.recipe.sections import Recipe
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and what they start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# A busy machine is no fault of what is tested.
+settings.register_profile("whenever", deadline=None)
+settings.load_profile("whenever")
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789.,-"
 SYLLABLES = ("ar", "be", "ing", "on", "the", "un", "tree", "house")

@@ -18,13 +18,14 @@ UNLIMITED = float("inf")
 CANDIDATES = 10  # times what a round asks for: so many of the most wanted compete for it (10 to 50 in Zhdanov 2019)
 
 
-def round_size(active: ActiveSection, costs: CostsSection) -> tuple[float, float]:
-    """Sentences and words that a round asks for at most; one of them is infinite."""
+def round_size(active: ActiveSection, costs: CostsSection, round_number: int = 1) -> tuple[float, float]:
+    """Sentences and words that a round asks for at most, from 1 on; one of them is infinite."""
+    grown = (active.query_growth or 1) ** (round_number - 1)
     if active.query_words is not None:
-        return UNLIMITED, active.query_words
+        return UNLIMITED, int(active.query_words * grown)
     if active.query_dollars is None:
-        return active.query_size, UNLIMITED
-    size = bought_by(active.query_dollars, costs)
+        return int(active.query_size * grown), UNLIMITED
+    size = bought_by(active.query_dollars * grown, costs)
     if size == (UNLIMITED, UNLIMITED):
         raise NercError("active.query_dollars: limits nothing while costs.expert_wage is 0; set active.query_words")
     return size

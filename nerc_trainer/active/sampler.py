@@ -105,6 +105,8 @@ class EntropySamplerCallback(RoundCallback):
     def _select(self, trainer: NercTrainer, round_number: int) -> dict[str, Any]:
         pool = self.training_set.pool()
         initial = round_number == 0
+        if not initial:
+            self._size = round_size(self._active, self._costs, round_number)
         if initial:
             known = Scored(strategies.random(len(pool), self._seed, round_number), np.arange(len(pool)), None)
         else:

@@ -53,8 +53,8 @@ def simulate(recipe: Recipe) -> None:
         all_runs = Job(common, training_arguments(common), work.corpus)
         finished: list[SimulatedRun] = on_main(lambda: _finished(common, work.corpus, runs))
         workers = (section.workers or count_gpus()) if work.arguments.world_size == 1 else 1
+        _play_all(all_runs, runs, finished, workers)  # first: a mistake in the recipe shows here, and at once
         full = run_cells(all_runs, full_cells(all_runs, section.seeds), workers)
-        _play_all(all_runs, runs, finished, workers)
         histories = on_main(lambda: [RunJournal(recipe_of(common, run).run.dir).history() for run in runs])
         summary = summarize(runs, histories, full, words_to_ask(work.corpus), section.measure)
         on_main(lambda: _write(folder, summary))

@@ -58,14 +58,18 @@ def recipe_of_all(recipe: Recipe) -> Recipe:
 
 def recipe_of(common: Recipe, run: SimulatedRun) -> Recipe:
     """The recipe of one simulated run, from that of all: its strategy and seed, the truth as oracle, no second LLM,
-    which would have to be paid, and no reason to stop but the number of rounds, the pool and the budget."""
-    active = {
+    which would have to be paid, and no reason to stop but the number of rounds, the pool and the budget.
+
+    Random is what all have to beat, so nothing else chooses with it: neither doubt about the LLM's labels nor
+    diversity."""
+    active: dict[str, Any] = {
         "strategy": run.strategy,
         "oracle": "truth",
         "llm_relabel": None,
         "min_iterations": common.active.max_iterations,
         "stop": StopSection(),
-        **({} if run.with_llm else {"llm_doubt": 0.0}),
+        **({} if run.with_llm and run.strategy != "random" else {"llm_doubt": 0.0}),
+        **({"diversity": None} if run.strategy == "random" else {}),
     }
     folder = common.run.dir / "runs" / run.name
     return common.model_copy(

@@ -36,15 +36,18 @@ def simulation_chart(summary: Mapping[str, Any], count: str) -> Chart:
         for share in (*SHARES, 1.0):
             if bottom < share * full:
                 axes.axhline(share * full, color="0.4", linewidth=0.8, linestyle="-" if share == 1 else ":", zorder=0)
+                # Shares on the left, where curves are lower, and below their lines: 99 % is just below all labels.
                 axes.annotate(
                     "all labels" if share == 1 else f"{share:.0%}",
-                    (1.0, share * full),
+                    (1.0 if share == 1 else 0.0, share * full),
                     xycoords=("axes fraction", "data"),
-                    xytext=(-2, 2),
+                    xytext=(-2, 2) if share == 1 else (2, -2),
                     textcoords="offset points",
-                    ha="right",
+                    ha="right" if share == 1 else "left",
+                    va="bottom" if share == 1 else "top",
                     fontsize=7,
                 )
+        axes.locator_params(axis="x", nbins=6)  # numbers of five digits would touch
         axes.set_ylim(bottom, max(top, full + 0.03 * (full - bottom)))
         axes.set_xlabel("dollars for the expert" if count == "dollars" else f"{count} labelled by the expert")
         axes.set_ylabel(f"entity F1 on {summary['split']}")

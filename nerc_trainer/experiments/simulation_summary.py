@@ -73,6 +73,11 @@ def f1_of(row: Mapping[str, Any], split: str) -> float:
     return float(row["f1"] if split == "dev" else row["test"]["f1"])
 
 
+def share_shown(reach: Mapping[str, Any]) -> str | None:
+    """The share of all words at which a curve reaches a height, for people to read; None where it never does."""
+    return None if reach["share"] is None else f"{'≤' if reach.get('at_most') else ''}{reach['share']:.1%}"
+
+
 def _lines(history: History, split: str) -> tuple[list[float], list[float]]:
     return [float(row["tokens"]) for row in history], [f1_of(row, split) for row in history]
 
@@ -90,11 +95,18 @@ def _areas(histories: Sequence[History], bounds: Sequence[tuple[float, float] | 
 
 
 def _reach(histories: Sequence[History], target: float, words: int, split: str) -> dict[str, Any]:
-    """Words at which each seed's curve is as high as ``target``, and their mean, also as a share of all words."""
+    """Words at which each seed's curve is as high as ``target``, and their mean, also as a share of all words; they are
+    ``at_most`` so many where a curve begins that high."""
     found = [first_reach(*_lines(history, split), target) if target > 0 else None for history in histories]
     reached = [one for one in found if one is not None]
     mean = float(np.mean(reached)) if len(reached) == len(found) else None
-    return {"f1": target, "words": mean, "share": None if mean is None else mean / words, "seeds": found}
+    return {
+        "f1": target,
+        "words": mean,
+        "share": None if mean is None else mean / words,
+        "at_most": any(f1_of(history[0], split) >= target > 0 for history in histories),
+        "seeds": found,
+    }
 
 
 def _points(histories: Sequence[History], split: str) -> list[dict[str, Any]]:
@@ -136,7 +148,7 @@ def explain(summary: Mapping[str, Any]) -> list[str]:
         lines.append("no areas: some runs have no rounds after the first; raise active.max_iterations or the budget")
     lines.append(
         "90, 95, 99 %: words, in percent of all, at which F1 first is that share of full-data F1, straight lines "
-        "between rounds; - where not with every seed"
+        "between rounds; - where not with every seed, ≤ where the first round is that good with some"
     )
     if seeds == 1:
         lines.append("one seed says nothing of chance: give more in simulate.seeds for intervals")

@@ -7,6 +7,8 @@ from typing import Any
 
 from accelerate import PartialState
 
+from nerc_trainer.experiments.simulation_summary import share_shown
+
 _FIGURES = {"f1": "F1", "precision": "precision", "recall": "recall", "accuracy": "accuracy", "loss": "loss"}
 
 
@@ -104,7 +106,7 @@ def show_simulation(summary: Mapping[str, Any]) -> None:
             name,
             "-" if curve["area"] is None else f"{curve['area']['mean']:.4f}",
             _with_interval(curve["over_random"]),
-            *("-" if (at := curve["reach"][share]["share"]) is None else f"{at:.1%}" for share in shares),
+            *(share_shown(curve["reach"][share]) or "-" for share in shares),
         )
     Console().print(table)
 

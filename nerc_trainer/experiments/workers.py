@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from nerc_trainer.errors import NercError
 from nerc_trainer.ranks import end_with_parent
 from nerc_trainer.training.job import join_ranks
 from nerc_trainer.training.shared_corpus import in_memory
@@ -43,6 +46,8 @@ def side_by_side(
 
     ``run`` and the tasks are pickled. ``keep`` gets what was found of a task, here, when it is; ``meanwhile`` is called
     about once a second. The first error ends all of them.
+
+    Raises NercError also when a worker was killed from outside.
     """
     context = multiprocessing.get_context("spawn")  # a forked process can't use the GPU
     numbers, one_at_a_time = context.Queue(), context.Lock()
@@ -57,10 +62,15 @@ def side_by_side(
             for one in done:
                 keep(waiting.pop(one), one.result())
             meanwhile()
-    except BaseException:
+    except BaseException as error:
         pool.shutdown(wait=False, cancel_futures=True)
         for process in multiprocessing.active_children():
             process.terminate()
+        if isinstance(error, BrokenProcessPool):
+            raise NercError(
+                f"one of {workers} workers was killed, most likely because memory ran out; start the same command "
+                "again with fewer workers, and it carries on"
+            ) from error
         raise
     pool.shutdown()
 
@@ -75,12 +85,14 @@ def _devices(workers: int) -> list[str | None]:
 
 
 _bench: Workbench | None = None
+_failure: Exception | None = None
 
 
 def _begin_work(
     recipe: Recipe, corpus: Corpus, numbers: Any, one_at_a_time: Any, devices: Sequence[str | None]
 ) -> None:
     """In a worker process: take a GPU, and set up a workbench for all its tasks."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the process that started this one ends it
     threading.Thread(target=end_with_parent, args=(os.getppid(),), daemon=True).start()
     from nerc_trainer.training.workbench import build_workbench
 
@@ -88,11 +100,16 @@ def _begin_work(
     if device is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = device
     quiet = recipe.model_copy(update={"training": {**recipe.training, "disable_tqdm": True}})
-    global _bench
-    with one_at_a_time:  # the first one leaves the corpus in sub-words for the others
-        _bench = build_workbench(quiet, join_ranks(quiet), corpus)
+    global _bench, _failure
+    try:
+        with one_at_a_time:  # the first one leaves the corpus in sub-words for the others
+            _bench = build_workbench(quiet, join_ranks(quiet), corpus)
+    except Exception as error:
+        _failure = error  # raised here it would only be logged, and the pool be called broken
 
 
 def _work(run: Callable[[Workbench, Task], Found], task: Task) -> Found:
+    if _failure is not None:
+        raise _failure
     assert _bench is not None  # the initializer made it
     return run(_bench, task)

@@ -29,8 +29,8 @@ def show_figures(figures: Mapping[str, Any]) -> None:
     for title, row, sign in rows:
         table.add_row(title, _bounds(row["alone"], sign), _bounds(row["with_proxy"], sign), f"{row['as_good_as']:,.0f}")
     Console().print(table)
-    share = f"{figures['level']:.0%}" if round(figures["level"] * 100) == figures["level"] * 100 else figures["level"]
-    print(f"bounds hold with {share} confidence for the figures that all {total:,} sentences would give")
+    level = f"{100 * figures['level']:g}%"
+    print(f"bounds hold with {level} confidence for the figures that all {total:,} sentences would give")
     if figures["proxy_sentences"] < total:
         print(f"{total - figures['proxy_sentences']:,} sentences have no label of the LLM; they count as average ones")
     print(verdict(figures))

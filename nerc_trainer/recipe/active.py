@@ -159,6 +159,13 @@ class ActiveSection(Section):
     query_dollars: float | None = Field(
         default=None, gt=0, description="The same in dollars of the expert's time, as the costs section counts them."
     )
+    query_growth: float | None = Field(
+        default=None,
+        gt=1,
+        le=4,
+        description="How many times as much each round asks for as the one before. With 1.4, say, few rounds lead from "
+        "1 % of the words to 30 %, and small ones show where a learning curve is steep. null for rounds of one size.",
+    )
     start: Literal["warm", "cold"] = Field(
         default="warm", description="Whether a round goes on from the last model (warm) or from the encoder (cold)."
     )

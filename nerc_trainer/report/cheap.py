@@ -13,7 +13,7 @@ def cheap_part(run: RunData) -> Part | None:
     found = run.cheap_test
     if not found:
         return None
-    level = f"{found['level']:.0%}"
+    level = f"{100 * found['level']:g}%"
     text = (
         f"The expert labelled {found['labelled']:,} of {found['sentences']:,} sentences of {found['split']} "
         f"({found['expert_dollars']:,.2f} dollars, which are not in the account of the run); the LLM, or another "

@@ -12,6 +12,7 @@ def simulation_part(run: RunData) -> Part | None:
     if found is None:
         return None
     from nerc_trainer.experiments.simulation_charts import simulation_chart
+    from nerc_trainer.experiments.simulation_summary import share_shown
 
     numbers = Table(
         f"F1 on {found['split']} by round, mean ± standard deviation over seeds",
@@ -37,7 +38,7 @@ def simulation_part(run: RunData) -> Part | None:
                 name,
                 MISSING if curve["area"] is None else mean_and_spread(curve["area"]),
                 _over_random(curve["over_random"]),
-                *(_share(curve["reach"][share]) for share in shares),
+                *(share_shown(curve["reach"][share]) or MISSING for share in shares),
             ]
             for name, curve in found["curves"].items()
         ],
@@ -58,7 +59,3 @@ def _over_random(difference: Row | None) -> str:
     if difference["low"] is None:
         return f"{difference['value']:+.4f}"
     return f"{difference['value']:+.4f} ({difference['low']:+.4f} to {difference['high']:+.4f})"
-
-
-def _share(reach: Row) -> str:
-    return MISSING if reach["share"] is None else f"{reach['share']:.1%}"

@@ -24,6 +24,16 @@ def test_size_of_a_round() -> None:
     assert round_size(ActiveSection(query_dollars=2.5), COSTS) == (UNLIMITED, 250)
 
 
+def test_rounds_that_grow() -> None:
+    def sizes(**active: float) -> list[tuple[float, float]]:
+        return [round_size(ActiveSection(query_growth=1.5, **active), COSTS, number) for number in (1, 2, 3)]
+
+    assert sizes(query_size=10) == [(10, UNLIMITED), (15, UNLIMITED), (22, UNLIMITED)]
+    assert sizes(query_words=301) == [(UNLIMITED, 301), (UNLIMITED, 451), (UNLIMITED, 677)]
+    assert sizes(query_dollars=2) == [(UNLIMITED, 200), (UNLIMITED, 300), (UNLIMITED, 450)]
+    assert round_size(ActiveSection(query_words=300), COSTS, 9) == (UNLIMITED, 300)
+
+
 def test_money_for_three_sentences_buys_three() -> None:
     """0.3 / 0.1 is less than 3, and a round has whole sentences."""
     by_sentence = CostsSection(expert_wage=40.0, expert_by="sentences", expert_seconds_per_sentence=9)

@@ -324,6 +324,13 @@ def test_a_round_asks_for_no_more_words_than_its_size(
     assert sampling.training_set.counts()["expert_words"] <= 40
 
 
+def test_each_round_asks_for_more_than_the_one_before(make_sampling: MakeSampling) -> None:
+    sampling = make_sampling(initial_expert=0.1, query_size=1, query_growth=2)
+    assert [len(sampling.begin(number)) for number in range(4)] == [1, 1, 2, 4]
+    resumed = make_sampling(initial_expert=0.1, query_size=1, query_growth=2)
+    resumed.training_set.add_expert(sampling.journal.expert_labels())
+
+
 def test_words_of_a_round_go_to_the_least_certain(make_sampling: MakeSampling) -> None:
     sampling = make_sampling(initial_expert=0.1, query_words=11, query_size=1)
     (taken,) = sampling.begin(0)

@@ -87,6 +87,18 @@ def test_a_share_that_one_seed_never_reaches_has_no_mean() -> None:
     assert reach["words"] is reach["share"] is None
 
 
+def test_a_share_that_is_reached_in_the_first_round_is_an_upper_bound(capsys: pytest.CaptureFixture[str]) -> None:
+    summary = summarize(RUNS, HISTORIES, [full(0.5), full(0.5)], 1000, "dev")
+    reach = summary["curves"]["mnlp"]["reach"]["0.95"]  # 0.475: seed 2 begins at 0.5
+    assert reach["seeds"] == [pytest.approx(100 + 0.075 / 0.4 * 100), 120]
+    assert reach["at_most"]
+    assert not made()["curves"]["mnlp"]["reach"]["0.9"]["at_most"]
+    show_simulation(summary)
+    assert "≤11.9%" in capsys.readouterr().out
+    show_simulation(made())
+    assert "≤" not in capsys.readouterr().out
+
+
 def test_a_full_training_that_learnt_nothing_is_no_aim() -> None:
     reach = summarize(RUNS, HISTORIES, [full(0.0), full(0.0)], 1000, "dev")["curves"]["mnlp"]["reach"]
     assert reach["0.9"]["seeds"] == [None, None]
