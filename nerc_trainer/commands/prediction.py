@@ -50,7 +50,9 @@ def predict(
 ) -> None:
     """Tag FILE, or standard input, with MODEL: a folder, owner/name or owner/name@revision on the Hub.
 
-    Sentences are written while more are read."""
+    Sentences are written while more are read. A tagger that was trained with context reads the sentences around one in
+    FILE: the lines between blank ones, what follows a -DOCSTART-, or rows with the same "document"; in standard input
+    each by itself."""
     from nerc_trainer.prediction.predict import predict as tag_file
 
     count = tag_file(model, source, output, source_format, target_format, encoder, trust_remote_code)  # type: ignore[arg-type]

@@ -25,7 +25,7 @@ def analyze_corpus(recipe: Recipe, out: Path | None) -> None:
     folder = _make_folder(recipe, out)
     progress = Console(stderr=True)
     with progress.status("Reading the corpus") as status:
-        corpus = load_corpus(recipe.data)
+        corpus = load_corpus(recipe.data, context=recipe.model.context)
         status.update("Counting tags and entities")
         analysis = analyze(corpus)
     # Outside a terminal rich assumes 80 columns, and would break the lines that another program reads. Words of the

@@ -19,9 +19,9 @@ def read_conll(
     ``columns`` names the columns, tokens and ner_tags among them, and "_" for one to skip (the recipe has checked
     them); None means tokens first and ner_tags last, and POS and chunk tags between them where there are four.
     ``separator`` parts the columns ("tab" is "\\t"); None means any run of blanks and tabs, never U+00A0, which stands
-    inside tokens. Rows of -DOCSTART- are skipped, and so are comments: lines that begin with "# " and have another
-    number of columns than the file, as "#" is a token too. With ``may_be_unlabelled`` a file of one column holds
-    words that nobody has labelled. A bad row or byte, or an empty file, raises NercError.
+    inside tokens. Rows of -DOCSTART- begin a document, each with a number from 1. Comments are skipped: lines that
+    begin with "# " and have another number of columns than the file, as "#" is a token too. With ``may_be_unlabelled``
+    a file of one column holds words that nobody has labelled. A bad row or byte, or an empty file, raises NercError.
     """
     separator = "\t" if separator == "tab" else separator
     names = ("tokens",) if may_be_unlabelled and _width(path, separator) == 1 else columns
@@ -32,10 +32,14 @@ def read_conll(
     split: dict[str, list[list[str]]] = {name: [] for name in kept}
     tag_places: dict[str, str] = {}
     rows: list[list[str]] = []
+    documents: list[str] = []
+    document = 0
     for number, line, fields in _rows(path, separator):
         if not fields:
             _end_sentence(rows, kept, split)
+            documents += [document_number(document)] * bool(rows)
             rows = []
+            document += DOCUMENT_START in line
             continue
         if len(fields) != len(names):
             if line.startswith(COMMENT):
@@ -48,11 +52,24 @@ def read_conll(
             tag_places[tag] = f"{path}:{number}"
         rows.append([intern(value) for value in fields])
     _end_sentence(rows, kept, split)
+    documents += [document_number(document)] * bool(rows)
     if not split["tokens"]:
         raise NercError(f"{path}: no sentence in the file; check data.columns and data.separator, or name another file")
     tokens = split.pop("tokens")
     ner_tags = split.pop("ner_tags", [[] for _ in tokens])
-    return Sentences(tokens=tokens, ner_tags=ner_tags, extra_tags=split, tag_places=tag_places)
+    return Sentences(
+        tokens=tokens,
+        ner_tags=ner_tags,
+        extra_tags=split,
+        tag_places=tag_places,
+        documents=documents if document else [],
+    )
+
+
+def document_number(number: int) -> str:
+    """The name of the document after so many -DOCSTART-; "" before the first: sentences of a file without any may
+    have nothing to do with each other, as tweets have not."""
+    return intern(str(number)) if number else ""
 
 
 def _rows(path: Path, separator: str | None) -> Iterator[tuple[int, str, list[str]]]:

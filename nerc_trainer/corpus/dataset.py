@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nerc_trainer.corpus.source import Sentences
+from nerc_trainer.corpus.source import Sentences, document_name
 from nerc_trainer.errors import NercError
 
 if TYPE_CHECKING:
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 _TAG_COLUMNS = ("ner_tags", "tags", "labels")
 _EXTRA_COLUMNS = ("pos_tags", "chunk_tags")
+_DOCUMENT_COLUMNS = ("document", "document_id", "doc_id")
 
 
 def read_dataset(name: str, config: str | None, revision: str | None, split: str) -> Sentences:
@@ -18,8 +19,9 @@ def read_dataset(name: str, config: str | None, revision: str | None, split: str
 
     ``name`` is a Hub id, a folder that ``DatasetDict.save_to_disk`` made, or a folder of Parquet, JSON or similar
     files; ``split`` may be a slice such as ``train[:90%]`` except in a saved folder. The columns are ``tokens``, one
-    of ``ner_tags``, ``tags`` and ``labels``, and where there are any ``id``, ``pos_tags`` and ``chunk_tags``. Numbers
-    become the names that the data set's features give them. What cannot be read raises NercError.
+    of ``ner_tags``, ``tags`` and ``labels``, and where there are any ``id``, ``pos_tags``, ``chunk_tags`` and one of
+    ``document``, ``document_id`` and ``doc_id``. Numbers become the names that the data set's features give them. What
+    cannot be read raises NercError.
     """
     dataset = _open_split(name, config, revision, split)
     where = f"{name}, split {split}"
@@ -32,6 +34,7 @@ def read_dataset(name: str, config: str | None, revision: str | None, split: str
     names = ["tokens", tag_column, *(column for column in _EXTRA_COLUMNS if column in dataset.column_names)]
     columns = {column: _read_strings(dataset, column, where) for column in names}
     ids = _read_ids(dataset) if "id" in dataset.column_names else []
+    documents = _read_documents(dataset)
 
     lengths = [len(tokens) for tokens in columns["tokens"]]
     for column, rows in columns.items():
@@ -56,6 +59,7 @@ def read_dataset(name: str, config: str | None, revision: str | None, split: str
         ids=[ids[index] for index in filled] if ids else [],
         tag_places=tag_places,
         empty_rows=len(lengths) - len(filled),
+        documents=[documents[index] for index in filled] if any(documents) else [],
     )
 
 
@@ -127,6 +131,11 @@ def _read_strings(dataset: "Dataset", column: str, where: str) -> list[list[str]
 
 def _read_ids(dataset: "Dataset") -> list[str]:
     return ["" if row_id is None else str(row_id) for row_id in _read_column(dataset, "id")]
+
+
+def _read_documents(dataset: "Dataset") -> list[str]:
+    column = next((name for name in _DOCUMENT_COLUMNS if name in dataset.column_names), None)
+    return [document_name(value) for value in _read_column(dataset, column)] if column is not None else []
 
 
 def _read_column(dataset: "Dataset", column: str) -> list[Any]:

@@ -33,6 +33,7 @@ class EncodedText:
     word_positions  int32  [words]      first sub-word of each word, counted from the start of its piece
     piece_words     int64  [P + 1]      the words of piece p are piece_words[p]:piece_words[p + 1]
     piece_sentence  int64  [P]          which sentence a piece belongs to; pieces stand in the order of the text
+    piece_ends      int32  [P]          where the sub-words of its words end, counted from the start of the piece
     """
 
     input_ids: np.ndarray
@@ -40,6 +41,7 @@ class EncodedText:
     word_positions: np.ndarray
     piece_words: np.ndarray
     piece_sentence: np.ndarray
+    piece_ends: np.ndarray
     sentences: int
     pad_id: int
 
@@ -104,12 +106,14 @@ def encode_words(
                 piece_words.append(len(word_positions))
                 owners.append(index)
 
+    offsets = np.asarray(piece_offsets, dtype=np.int64)
     return EncodedText(  # over the same memory, where a copy would take as much again
         input_ids=np.asarray(input_ids, dtype=np.int32),
-        piece_offsets=np.asarray(piece_offsets, dtype=np.int64),
+        piece_offsets=offsets,
         word_positions=np.asarray(word_positions, dtype=np.int32),
         piece_words=np.asarray(piece_words, dtype=np.int64),
         piece_sentence=np.asarray(owners, dtype=np.int64),
+        piece_ends=(np.diff(offsets) - len(suffix)).astype(np.int32),
         sentences=len(sentences),
         pad_id=tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0,
     )

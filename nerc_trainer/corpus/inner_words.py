@@ -36,6 +36,7 @@ class InnerWords(Dataset):
         begins = self._starts[item["input_ids"]]
         begins[: positions[0] + 1] = False
         begins[positions] = False
+        begins[self.text.piece_ends[self.dataset.pieces[index]] :] = False  # the context
         inner = np.flatnonzero(begins)
         if not len(inner):
             return item

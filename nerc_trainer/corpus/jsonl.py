@@ -7,7 +7,7 @@ from sys import intern
 from typing import Any
 
 from nerc_trainer.corpus.labels import Span, spans_to_tags
-from nerc_trainer.corpus.source import LABELS_NEEDED, Sentences, read_lines
+from nerc_trainer.corpus.source import LABELS_NEEDED, Sentences, document_name, read_lines
 from nerc_trainer.corpus.words import align_spans, split_words
 from nerc_trainer.errors import NercError
 
@@ -19,8 +19,8 @@ def read_jsonl(path: Path, may_be_unlabelled: bool = False) -> Sentences:
 
     A row is ``{"tokens": […], "ner_tags" or "tags": […]}``, with ``pos_tags`` and ``chunk_tags`` in every row or in
     none, or ``{"text": …, "spans" or "entities": [{"start", "end", "type" or "label"}, …]}`` with offsets in
-    characters, ``end`` exclusive (see ``split_words`` for the words made of a text). ``id`` may stand in both. With
-    ``may_be_unlabelled`` a row may lack its labels. Anything else raises NercError with the line.
+    characters, ``end`` exclusive (see ``split_words`` for the words made of a text). ``id`` and ``document`` may stand
+    in both. With ``may_be_unlabelled`` a row may lack its labels. Anything else raises NercError with the line.
     """
     sentences = Sentences()
     for number, row in read_rows(path):
@@ -44,10 +44,13 @@ def read_jsonl(path: Path, may_be_unlabelled: bool = False) -> Sentences:
         sentences.ids.append(row_id)
         sentences.tokens.append(tokens)
         sentences.ner_tags.append(ner_tags)
+        sentences.documents.append(document_name(row.get("document")))
         for name, tags in extra_tags.items():
             sentences.extra_tags[name].append(tags)
     if not sentences.tokens:
         raise NercError(f"{path}: no sentence in the file; name another file")
+    if not any(sentences.documents):
+        sentences.documents = []
     return sentences
 
 

@@ -30,12 +30,13 @@ class Corpus:
     """The splits of a corpus in one schema, and what was found on the way.
 
     The columns are ``id``, ``tokens`` and ``ner_tags`` (BIO; empty where nobody has labelled), ``pos_tags`` and
-    ``chunk_tags`` where the source has them, and in train ``llm_tags`` and ``llm_status`` where LLM labels were given
-    (empty for a sentence without) and ``llm_confidence`` where any of them has one.
-    ``fingerprints`` holds the SHA-256 of the ids, tokens and tags of each split in their order, and under "llm" that of
-    the LLM labels. ``duplicates`` counts, before any sentence is left out, the repeats inside each split ("train") and
-    the sentences of one split whose tokens stand in another too ("train/dev": of train). ``notes`` are lines to show
-    to the user.
+    ``chunk_tags`` where the source has them, ``document`` where context was asked for, and in train ``llm_tags`` and
+    ``llm_status`` where LLM labels were given (empty for a sentence without) and ``llm_confidence`` where any of them
+    has one.
+    ``fingerprints`` holds the SHA-256 of the ids, tokens and tags of each split in their order, and of the documents
+    where these are a column; under "llm" that of the LLM labels. ``duplicates`` counts, before any sentence is left
+    out, the repeats inside each split ("train") and the sentences of one split whose tokens stand in another too
+    ("train/dev": of train). ``notes`` are lines to show to the user.
     """
 
     train: "Dataset"
@@ -47,11 +48,15 @@ class Corpus:
     notes: list[str]
 
 
-def load_corpus(data: "DataSection", annotation_labels: Path | None = None, unlabelled_train: bool = False) -> Corpus:
+def load_corpus(
+    data: "DataSection", annotation_labels: Path | None = None, unlabelled_train: bool = False, context: int = 0
+) -> Corpus:
     """Load the corpus that the ``data`` section of a recipe describes, and the LLM's labels for its train sentences.
 
     A train sentence whose tokens stand in dev or test too is left out of train, so that no round can select it. With
-    ``unlabelled_train`` the files of train may lack labels: such a sentence has no ``ner_tags``.
+    ``unlabelled_train`` the files of train may lack labels: such a sentence has no ``ner_tags``. ``context`` is
+    model.context: where it is above 0, the documents of the sentences are told too, and have to be known. What is left
+    out of train is not even context there, so that nothing of dev and test is seen.
     Whatever the user can mend raises NercError with the file and line.
     """
     notes: list[str] = []
@@ -59,6 +64,11 @@ def load_corpus(data: "DataSection", annotation_labels: Path | None = None, unla
     _check_columns_are_used(data, names.values())
     splits = {split: _read_split(data, name, unlabelled_train and split == "train") for split, name in names.items()}
     for split, sentences in splits.items():
+        if context and not sentences.documents:
+            raise NercError(
+                f"model.context = {context}: data.{split} = {names[split]} tells of no documents (rows of -DOCSTART- "
+                "in CoNLL files, a key or column document elsewhere); add them, or set model.context to 0"
+            )
         notes += _normalize_tags(split, sentences, data)
 
     digests = {split: [_digest(tokens) for tokens in sentences.tokens] for split, sentences in splits.items()}
@@ -88,11 +98,17 @@ def load_corpus(data: "DataSection", annotation_labels: Path | None = None, unla
     notes += type_notes
     notes += [_summarize(split, sentences) for split, sentences in splits.items()]
     fingerprints = {
-        split: _fingerprint(zip(sentences.ids, sentences.tokens, sentences.ner_tags, strict=True))
+        split: _fingerprint(
+            zip(
+                *(sentences.ids, sentences.tokens, sentences.ner_tags),
+                *([sentences.documents] if context else []),
+                strict=True,
+            )
+        )
         for split, sentences in splits.items()
     }
 
-    columns = {split: _columns(sentences) for split, sentences in splits.items()}
+    columns = {split: _columns(sentences, bool(context)) for split, sentences in splits.items()}
     if annotation_labels is not None:
         # Matched against the whole of train: a row for a sentence that was left out is no mistake of the user's.
         llm = read_llm_labels(annotation_labels, everything.ids, everything.tokens, labels)
@@ -221,6 +237,7 @@ def _select(sentences: Sentences, kept: Sequence[int]) -> Sentences:
         ner_tags=[sentences.ner_tags[index] for index in kept],
         extra_tags={name: [rows[index] for index in kept] for name, rows in sentences.extra_tags.items()},
         ids=[sentences.ids[index] for index in kept],
+        documents=[sentences.documents[index] for index in kept] if sentences.documents else [],
     )
 
 
@@ -268,12 +285,13 @@ def _fingerprint(rows: Iterable[tuple[object, ...]]) -> str:
     return digest.hexdigest()
 
 
-def _columns(sentences: Sentences) -> dict[str, list[Any]]:
+def _columns(sentences: Sentences, documents: bool) -> dict[str, list[Any]]:
     return {
         "id": sentences.ids,
         "tokens": sentences.tokens,
         "ner_tags": sentences.ner_tags,
         **sentences.extra_tags,
+        **({"document": sentences.documents} if documents else {}),
     }
 
 
@@ -281,6 +299,6 @@ def _to_dataset(columns: dict[str, list[Any]]) -> "Dataset":
     from datasets import Dataset, Features, List, Value
 
     text = Value("string")
-    single = {"id": text, "llm_status": text, "llm_confidence": Value("float64")}
+    single = {"id": text, "document": text, "llm_status": text, "llm_confidence": Value("float64")}
     features = Features({name: single.get(name, List(text)) for name in columns})
     return Dataset.from_dict(columns, features=features)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from sys import intern
 
 from nerc_trainer.errors import NercError
 
@@ -18,6 +19,7 @@ class Sentences:
     ``pos_tags`` and ``chunk_tags`` where there are any. ``tag_places`` tells for every different NER tag the place
     that an error should name; what is wrong with a tag can be seen from the tag alone, so a place for each word is not
     needed. A sentence that nobody has labelled has no tags at all, which is not the same as having no entity.
+    ``documents`` names the document of each sentence, "" for none, and is empty where the source tells of none.
     ``empty_rows`` counts the rows without words, which are left out.
     """
 
@@ -27,6 +29,15 @@ class Sentences:
     ids: list[str] = field(default_factory=list)
     tag_places: dict[str, str] = field(default_factory=dict)
     empty_rows: int = 0
+    documents: list[str] = field(default_factory=list)
+
+
+def document_name(value: object) -> str:
+    """What a source says of a sentence's document as a name; "" for what is neither a string nor a whole number.
+
+    That is no mistake: the key or column may hold something else of the user's.
+    """
+    return intern(str(value)) if type(value) in (str, int) else ""
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:

@@ -17,14 +17,24 @@ from nerc_trainer.files import sync_folder
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-FORMAT = 1  # of the files; another number makes other keys, so that nobody reads what he does not know
-ARRAYS = ("input_ids", "piece_offsets", "word_positions", "piece_words", "piece_sentence")
+FORMAT = 2  # of the files; another number makes other keys, so that nobody reads what he does not know
+ARRAYS = ("input_ids", "piece_offsets", "word_positions", "piece_words", "piece_sentence", "piece_ends")
 PARTIAL = ".partial"  # ends the name of a folder that is not whole
 
 
-def text_key(fingerprint: str, tokenizer: PreTrainedTokenizerFast, max_length: int, long_sentences: str) -> str:
-    """32 hex digits that name an encoded text by all that decides it; ``fingerprint`` is that of its sentences."""
-    said = [str(FORMAT), fingerprint, tokenizer.backend_tokenizer.to_str(), str(max_length), long_sentences]
+def text_key(
+    fingerprint: str, tokenizer: PreTrainedTokenizerFast, max_length: int, long_sentences: str, context: int
+) -> str:
+    """32 hex digits that name an encoded text by all that decides it; ``fingerprint`` is that of its sentences, and of
+    their documents where there is context."""
+    said = [
+        str(FORMAT),
+        fingerprint,
+        tokenizer.backend_tokenizer.to_str(),
+        str(max_length),
+        long_sentences,
+        str(context),
+    ]
     special = [tokenizer.unk_token_id, tokenizer.pad_token_id]
     return hashlib.sha256("\n".join([*said, repr(special)]).encode()).hexdigest()[:32]
 

@@ -16,7 +16,7 @@ from nerc_trainer.modeling.case import grow_embeddings, keep_case
 from nerc_trainer.public_names import without_folders
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
     from nerc_trainer.corpus.labels import LabelSet
     from nerc_trainer.recipe.sections import ModelSection
@@ -140,12 +140,26 @@ def build_tagger(
     if model.restore_case:
         grow_embeddings(loaded, tokenizer)
     tagger = loaded if linear else _with_lstm(loaded, model, tags, tokenizer)
+    _remember_context(tagger.config, model)
     if model.lora is None:
         return tagger
     from nerc_trainer.modeling.lora import with_adapters
 
     revision = getattr(config, "_commit_hash", None) or model.revision
     return with_adapters(tagger, model.lora, without_folders(model.encoder), revision)
+
+
+def _remember_context(config: PretrainedConfig, model: ModelSection) -> None:
+    """Write into a tagger's configuration what context it is trained with, and how long its pieces are then at most.
+
+    An encoder that was a tagger before may say so of itself.
+    """
+    said = {"nerc_context": model.context, "nerc_max_length": model.max_length} if model.context else {}
+    for name in ("nerc_context", "nerc_max_length"):
+        if name in said:
+            setattr(config, name, said[name])
+        elif hasattr(config, name):
+            delattr(config, name)
 
 
 def _with_lstm(

@@ -70,6 +70,8 @@ def named_base(folder: Path) -> ModelSection:
         revision=said["revision"],
         sha256=labels.get("encoder_sha256"),
         head="bilstm" if is_bilstm else "linear",
+        context=config.get("nerc_context", 0),
+        max_length=config.get("nerc_max_length"),
         **head,
     )
 

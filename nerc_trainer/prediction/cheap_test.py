@@ -132,7 +132,12 @@ def _read_test(recipe: Recipe) -> tuple[Sentences, list[str]]:
         rows = list(read_sentences(Path(name), "jsonl" if is_jsonl(Path(name), data.format) else "conll"))
         kept = [row for row in rows if row.tokens]
         ids = [str(row.row.get("id") or "") for row in kept]
-        sentences = Sentences([row.tokens for row in kept], [["O"] * len(row.tokens) for row in kept], {}, ids)
+        sentences = Sentences(
+            tokens=[row.tokens for row in kept],
+            ner_tags=[["O"] * len(row.tokens) for row in kept],
+            ids=ids,
+            documents=[row.document for row in kept],
+        )
         notes = give_ids(name, sentences)
     if not sentences.tokens:
         raise NercError(f"data.{split} = {name}: no sentence in the file; name another file")
@@ -141,7 +146,7 @@ def _read_test(recipe: Recipe) -> tuple[Sentences, list[str]]:
 
 def _tag(model: str, sentences: Sentences) -> _Tagging:
     tagger = load_tagger(model)
-    return _Tagging(tag_all(tagger, sentences.tokens), tagger.types)
+    return _Tagging(tag_all(tagger, sentences.tokens, sentences.documents), tagger.types)
 
 
 def _proxy_labels(

@@ -37,7 +37,9 @@ def evaluate(
     true_types = {tag[2:] for tags in sentences.ner_tags for tag in tags if tag != "O"}
     if unknown := sorted(true_types - set(tagger.types)):
         notes.append(f"the tagger does not know {', '.join(unknown)}; it knows {', '.join(tagger.types)}")
-    predicted = [tagged.tags for tagged in tag_all(tagger, sentences.tokens)]
+    if tagger.context and not sentences.documents:
+        notes.append(f"{split}: tells of no documents, so the tagger, trained with context, reads each sentence alone")
+    predicted = [tagged.tags for tagged in tag_all(tagger, sentences.tokens, sentences.documents)]
     counts = np.array(
         [
             entity_counts(tags_to_spans(said, "bio"), tags_to_spans(true, "bio"))

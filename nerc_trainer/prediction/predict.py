@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import islice
+from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import IO
 
@@ -31,17 +31,29 @@ def predict(
 ) -> int:
     """Tag a file, or standard input (``-``), and write to a file, or to standard output (None); returns the sentences.
 
-    Without ``target_format``: colours on a terminal, else JSON Lines. A file appears when all of it is written.
+    Without ``target_format``: colours on a terminal, else JSON Lines. A file appears when all of it is written. A
+    tagger that was trained with context reads a file in it; standard input is tagged as it comes, sentence by sentence.
     """
     tagger = load_tagger(model, encoder, trust_remote_code)
     sentences = read_sentences(source, source_format)
-    chunks = _as_they_come(sentences) if str(source) == "-" else _of_one_size(sentences)
+    if str(source) == "-":
+        chunks, width = _as_they_come(sentences), 0
+    else:
+        chunks, width = _of_one_size(sentences), tagger.context
     quiet = target is None and sys.stdout.isatty()  # a bar would stand between the sentences
     count = 0
     with _opened(target) as file, tqdm(unit="sentence", delay=2, leave=False, disable=quiet) as bar:
         write = writer(target_format or ("colour" if file.isatty() else "jsonl"), file, tagger.types)
-        for chunk in chunks:
-            tagged = iter(tagger.tag([one.tokens for one in chunk if one.tokens]))
+        for before, chunk, after in _with_neighbours(chunks, width):
+            filled = _filled(chunk)
+            seen = [*before, *filled, *after]
+            tagged = iter(
+                tagger.tag(
+                    [one.tokens for one in seen],
+                    documents=[one.document for one in seen] if width else None,
+                    wanted=slice(len(before), len(before) + len(filled)),
+                )
+            )
             for sentence in chunk:
                 write(sentence, next(tagged) if sentence.tokens else NOTHING, count)
                 count += 1
@@ -53,6 +65,24 @@ def predict(
 def _of_one_size(sentences: Iterator[Sentence]) -> Iterator[list[Sentence]]:
     while chunk := list(islice(sentences, _AT_A_TIME)):
         yield chunk
+
+
+def _with_neighbours(
+    chunks: Iterator[list[Sentence]], width: int
+) -> Iterator[tuple[list[Sentence], list[Sentence], list[Sentence]]]:
+    """Up to ``width`` sentences before each chunk, the chunk, and as many after it; it waits for these alone."""
+    if not width:
+        for chunk in chunks:
+            yield [], chunk, []
+        return
+    before: list[Sentence] = []
+    for chunk, following in pairwise(chain(chunks, [[]])):
+        yield before, chunk, _filled(following)[:width]
+        before = _filled(chunk)[-width:]
+
+
+def _filled(sentences: list[Sentence]) -> list[Sentence]:
+    return [one for one in sentences if one.tokens]
 
 
 def _as_they_come(sentences: Iterator[Sentence]) -> Iterator[list[Sentence]]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
-from nerc_trainer.corpus.conll import COMMENT, DOCUMENT_START
+from nerc_trainer.corpus.conll import COMMENT, DOCUMENT_START, document_number
 from nerc_trainer.corpus.jsonl import read_rows, read_tokens
-from nerc_trainer.corpus.source import read_lines
+from nerc_trainer.corpus.source import document_name, read_lines
 from nerc_trainer.corpus.words import Word, split_words
 from nerc_trainer.errors import NercError
 
@@ -18,12 +19,16 @@ InputFormat = Literal["auto", "text", "conll", "jsonl"]
 
 @dataclass(frozen=True)
 class Sentence:
-    """Words to tag; ``text`` and their places in it where it came as text, ``row`` where it came as JSON."""
+    """Words to tag; ``text`` and their places in it where it came as text, ``row`` where it came as JSON.
+
+    ``document`` names the document that it is from, for taggers that read the sentences around it; "" for none.
+    """
 
     tokens: list[str]
     text: str | None = None
     words: Sequence[Word] = ()
     row: dict[str, Any] = field(default_factory=dict)
+    document: str = ""
 
 
 def read_sentences(path: Path, format: InputFormat) -> Iterator[Sentence]:
@@ -32,6 +37,7 @@ def read_sentences(path: Path, format: InputFormat) -> Iterator[Sentence]:
     text: a sentence or paragraph a line. conll: a word a line, in the first column, and a blank line between sentences.
     jsonl: rows with tokens or text. "auto" goes by the file's name, and takes standard input for text. A line of text
     or a row without a word is a sentence of no words, so that what comes out can be laid beside what went in.
+    Documents are the lines between blank ones, what follows a -DOCSTART-, and rows with the same ``document``.
     """
     chosen = _by_name(path) if format == "auto" else format
     source = Path("/dev/stdin") if str(path) == "-" else path
@@ -45,50 +51,58 @@ def _by_name(path: Path) -> str:
 
 
 def _read_text(path: Path) -> Iterator[Sentence]:
+    document = 1
     for _, line in read_lines(path):
-        yield _from_text(line, {})
+        sentence = _from_text(line, {}, str(document))
+        document += not sentence.tokens
+        yield sentence
 
 
-def _from_text(text: str, row: dict[str, Any]) -> Sentence:
+def _from_text(text: str, row: dict[str, Any], document: str) -> Sentence:
     words = split_words(text)
-    return Sentence([word.text for word in words], text, words, row)
+    return Sentence([word.text for word in words], text, words, row, document)
 
 
 def _read_conll(path: Path) -> Iterator[Sentence]:
     """The first column of each row, by the rules of `nerc_trainer.corpus.conll` for documents and comments."""
     tokens: list[str] = []
+    document = 0
+    for word in chain(_first_column(path), [None]):
+        if word is not None and word != DOCUMENT_START:
+            tokens.append(word)
+            continue
+        if tokens:
+            yield Sentence(tokens, document=document_number(document))
+            tokens = []
+        document += word == DOCUMENT_START
+
+
+def _first_column(path: Path) -> Iterator[str | None]:
+    """The words, None at a blank line, and -DOCSTART- where a document begins."""
     width: int | None = None  # columns of a row that is no comment for sure
-    perhaps_rows: list[list[str]] = []  # before that is known; no columns where a sentence ends
+    perhaps_rows: list[list[str]] = []  # before that is known
     for _, line in read_lines(path):
         columns = [value for value in line.replace("\t", " ").split(" ") if value]
-        ends = not columns or columns[0] == DOCUMENT_START
-        if width is None and (ends or line.startswith(COMMENT)):
-            perhaps_rows.append([] if ends else columns)
+        is_row = bool(columns) and columns[0] != DOCUMENT_START
+        if width is None and (not is_row or line.startswith(COMMENT)):
+            perhaps_rows.append(columns)
             continue
         if width is None:
             width = len(columns)
             for row in perhaps_rows:
-                if len(row) == width:
-                    tokens.append(row[0])
-                elif not row and tokens:
-                    yield Sentence(tokens)
-                    tokens = []
-        if not ends and (len(columns) == width or not line.startswith(COMMENT)):
-            tokens.append(columns[0])
-        elif ends and tokens:
-            yield Sentence(tokens)
-            tokens = []
-    if tokens:
-        yield Sentence(tokens)
+                if len(row) == width or row[:1] in ([], [DOCUMENT_START]):
+                    yield row[0] if row else None
+        if not is_row or len(columns) == width or not line.startswith(COMMENT):
+            yield columns[0] if columns else None
 
 
 def _read_jsonl(path: Path) -> Iterator[Sentence]:
     for number, row in read_rows(path):
         try:
             if "tokens" in row:
-                yield Sentence(read_tokens(row), row=row)
+                yield Sentence(read_tokens(row), row=row, document=document_name(row.get("document")))
             elif isinstance(row.get("text"), str):
-                yield _from_text(row["text"], row)
+                yield _from_text(row["text"], row, document_name(row.get("document")))
             else:
                 raise NercError(f"neither tokens nor text in a row with {', '.join(row) or 'no key'}; give one of them")
         except NercError as error:

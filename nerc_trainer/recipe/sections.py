@@ -182,6 +182,13 @@ class ModelSection(Section):
     max_length: int | None = Field(
         default=None, ge=8, description="Sub-words that the encoder reads at most; null for what it can."
     )
+    context: int = Field(
+        default=0,
+        ge=0,
+        description="Sub-words of the neighbouring sentences of a document that the encoder reads before a sentence, "
+        "and as many after it, where model.max_length has room; they are not labelled. Needs documents in the corpus. "
+        "40 make a sentence of ordinary length about five times as long, and training as much slower.",
+    )
     trust_remote_code: bool = Field(
         default=False, description="Run Python code that comes with the encoder; only for sources that you trust."
     )

@@ -17,7 +17,7 @@ def find_tokens(run: RunData, ids: Sequence[str]) -> tuple[dict[str, list[str]],
     from nerc_trainer.corpus.load import load_corpus
 
     try:
-        corpus = load_corpus(run.recipe.data)
+        corpus = load_corpus(run.recipe.data, context=run.recipe.model.context)
     except (NercError, OSError):
         return found, ["Some sentences are not shown, because the corpus cannot be read any more where it was."]
     if run.state is not None and run.state["corpus"].get("train") != corpus.fingerprints["train"]:
@@ -35,6 +35,7 @@ def tags_before(
     """What the model of the round before said of each round's sentences, and notes on rounds whose model is gone."""
     said: dict[int, dict[str, list[str]]] = {}
     gone = []
+    notes: list[str] = []
     for number, ids in shown.items():
         folder = run.folder / "rounds" / f"round-{number - 1:02d}" / "model"
         names = [name for name in ids if name in tokens]
@@ -50,9 +51,14 @@ def tags_before(
         except (NercError, OSError):
             gone.append(number - 1)
             continue
+        if tagger.context and not notes:
+            notes = ["What the model said before is shown as it reads each sentence alone, without its document."]
         tagged = tagger.tag([tokens[name] for name in names])
         said[number] = {name: one.tags for name, one in zip(names, tagged, strict=True)}
     if not gone:
-        return said, []
+        return said, notes
     rounds = ", ".join(map(str, gone))
-    return said, [f"What the model said before is not shown where that of round {rounds} is gone or cannot be loaded."]
+    return said, [
+        *notes,
+        f"What the model said before is not shown where that of round {rounds} is gone or cannot be loaded.",
+    ]

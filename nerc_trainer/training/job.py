@@ -73,7 +73,7 @@ def read_corpus(recipe: Recipe, unlabelled_train: bool = False) -> Corpus:
     """
     on_main(lambda: annotate_where_known(recipe))
     files = [name for name in (recipe.data.train, recipe.data.dev, recipe.data.test) if name is not None]
-    load = partial(load_corpus, recipe.data, labels_to_train_on(recipe), unlabelled_train)
+    load = partial(load_corpus, recipe.data, labels_to_train_on(recipe), unlabelled_train, recipe.model.context)
     return share_corpus(load, large=recipe.data.dataset is None and is_large(files))
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nerc_trainer.corpus.column import Column
+from nerc_trainer.corpus.context import add_context
 from nerc_trainer.corpus.encode import EncodedText, PieceDataset, encode_words, flatten_tags
 from nerc_trainer.corpus.stored import drop_texts, store_text, stored_text, text_key
 from nerc_trainer.files import write_json
@@ -95,19 +96,21 @@ def build_workbench(recipe: Recipe, arguments: TrainingArguments, corpus: Corpus
     tokenizer = main_first(lambda: load_tokenizer(recipe.model))
     model = main_first(lambda: build_tagger(recipe.model, corpus.labels, recipe.run.seed, tokenizer))
     longest = piece_length(recipe.model.max_length, tokenizer, model)
+    context = recipe.model.context
     stored, used = recipe.run.dir / "encoded", set[str]()
 
     def encode(name: str, split: datasets.Dataset) -> EncodedText:
         def by_words() -> EncodedText:
-            return encode_words(
+            text = encode_words(
                 Column(split, "tokens"),
                 tokenizer,
                 longest,
                 ids=Column(split, "id"),
                 long_sentences=recipe.data.long_sentences,
             )
+            return add_context(text, Column(split, "document"), context, tokenizer, longest) if context else text
 
-        key = text_key(corpus.fingerprints[name], tokenizer, longest, recipe.data.long_sentences)
+        key = text_key(corpus.fingerprints[name], tokenizer, longest, recipe.data.long_sentences, context)
         folder = stored / f"{name}-{key}"
         used.add(folder.name)
         on_main(lambda: store_text(folder, by_words))

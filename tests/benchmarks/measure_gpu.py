@@ -102,6 +102,7 @@ def _pieces(lengths: np.ndarray, tags: int) -> Any:
         word_positions=np.concatenate([1 + 2 * np.arange(count) for count in words]).astype(np.int32),
         piece_words=np.concatenate([[0], np.cumsum(words)]),
         piece_sentence=np.arange(len(lengths)),
+        piece_ends=lengths - 1,
         sentences=len(lengths),
         pad_id=0,
     )

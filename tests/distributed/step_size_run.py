@@ -54,6 +54,7 @@ def sentences() -> EncodedText:
         word_positions=np.concatenate([np.arange(1, count + 1) for count in words]).astype(np.int32),
         piece_words=np.concatenate([[0], np.cumsum(words)]),
         piece_sentence=np.arange(SENTENCES),
+        piece_ends=words + 1,
         sentences=SENTENCES,
         pad_id=0,
     )

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from nerc_trainer.corpus import encode
 from nerc_trainer.corpus.encode import EncodedText, PieceDataset, encode_words, flatten_tags, special_tokens
+from nerc_trainer.corpus.stored import ARRAYS
 from nerc_trainer.errors import NercError
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def test_chunks_do_not_show(wordpiece: PreTrainedTokenizerFast, monkeypatch: pyt
     whole = encode_words(sentences, wordpiece, 8)
     monkeypatch.setattr(encode, "CHUNK", 2)
     in_chunks = encode_words(sentences, wordpiece, 8)
-    for name in ("input_ids", "piece_offsets", "word_positions", "piece_words", "piece_sentence"):
+    for name in ARRAYS:
         np.testing.assert_array_equal(getattr(in_chunks, name), getattr(whole, name))
 
 
@@ -214,8 +215,7 @@ def test_memory_grows_by_what_the_arrays_hold(
         text = encode_words(sentences, wordpiece, 64)
         most = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        arrays = (text.input_ids, text.piece_offsets, text.word_positions, text.piece_words, text.piece_sentence)
-        return most, sum(array.nbytes for array in arrays)
+        return most, sum(getattr(text, name).nbytes for name in ARRAYS)
 
     sentence = ["tree"] * 10
     peak([sentence] * 64)  # what the tokenizer keeps from its first call

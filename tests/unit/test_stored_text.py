@@ -52,14 +52,15 @@ def test_a_text_is_named_by_all_that_decides_it(
     wordpiece: PreTrainedTokenizerFast, byte_level: PreTrainedTokenizerFast
 ) -> None:
     keys = {
-        text_key("a" * 64, wordpiece, 16, "split"),
-        text_key("b" * 64, wordpiece, 16, "split"),
-        text_key("a" * 64, byte_level, 16, "split"),
-        text_key("a" * 64, wordpiece, 17, "split"),
-        text_key("a" * 64, wordpiece, 16, "refuse"),
+        text_key("a" * 64, wordpiece, 16, "split", 0),
+        text_key("b" * 64, wordpiece, 16, "split", 0),
+        text_key("a" * 64, byte_level, 16, "split", 0),
+        text_key("a" * 64, wordpiece, 17, "split", 0),
+        text_key("a" * 64, wordpiece, 16, "refuse", 0),
+        text_key("a" * 64, wordpiece, 16, "split", 40),
     }
-    assert len(keys) == 5
-    assert text_key("a" * 64, wordpiece, 16, "split") in keys
+    assert len(keys) == 6
+    assert text_key("a" * 64, wordpiece, 16, "split", 0) in keys
 
 
 def test_texts_that_are_no_longer_used_go_and_none_is_found_in_part(text: EncodedText, tmp_path: Path) -> None:

@@ -160,7 +160,7 @@ def test_a_sentence_costs_few_bytes(labels: LabelSet) -> None:
 
     count = 50_000
     everyone = np.arange(count + 1)
-    text = EncodedText(everyone, everyone, everyone[:-1], everyone, everyone[:-1], count, 0)
+    text = EncodedText(everyone, everyone, everyone[:-1], everyone, everyone[:-1], everyone[1:], count, 0)
     first_equal = np.arange(count)
     tracemalloc.start()
     training_set = TrainingSet(Ids(), text, labels, None, first_equal)
