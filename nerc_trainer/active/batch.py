@@ -22,13 +22,17 @@ def round_size(active: ActiveSection, costs: CostsSection, round_number: int = 1
     """Sentences and words that a round asks for at most, from 1 on; one of them is infinite."""
     grown = (active.query_growth or 1) ** (round_number - 1)
     if active.query_words is not None:
-        return UNLIMITED, int(active.query_words * grown)
+        return UNLIMITED, _whole(active.query_words * grown)
     if active.query_dollars is None:
-        return int(active.query_size * grown), UNLIMITED
+        return _whole(active.query_size * grown), UNLIMITED
     size = bought_by(active.query_dollars * grown, costs)
     if size == (UNLIMITED, UNLIMITED):
         raise NercError("active.query_dollars: limits nothing while costs.expert_wage is 0; set active.query_words")
     return size
+
+
+def _whole(number: float) -> int:
+    return int(round(number, 6))  # 100 * 1.4 * 1.4 is a little less than 196
 
 
 def candidates(words: np.ndarray, size: tuple[float, float]) -> int:

@@ -18,13 +18,15 @@ if TYPE_CHECKING:
     from nerc_trainer.corpus.load import Corpus
     from nerc_trainer.recipe.sections import Recipe
 
+_PATIENCE = 60.0  # seconds for other runs to answer a few questions, but not for an `annotate`
+
 
 @dataclass(frozen=True)
 class Told:
     """What came of a sentence.
 
-    ``labelled`` is None where servers have read the sentence and refused it; ``price`` is what its replies have cost
-    this run, in picodollars.
+    ``labelled`` is None where servers have read the sentence and refused it; ``price`` is what its replies in the
+    ledger have cost, in picodollars, also where another run that shares the ledger has paid.
     """
 
     labelled: Labelled | None
@@ -35,8 +37,8 @@ class Inquiry:
     """The model and prompt of ``recipe.annotation``, put to train sentences through the ledger, the client and the
     readers of `annotate`; always live, since a round can't wait for a batch.
 
-    The ledger is held only while something is asked, so that runs can share it. Raises NercError where prompt, server,
-    key or price are not known.
+    The ledger is held only while something is asked, and a run waits a minute for it, so that runs can share it. Raises
+    NercError where prompt, server, key or price are not known.
     """
 
     def __init__(self, recipe: Recipe, corpus: Corpus) -> None:
@@ -58,7 +60,7 @@ class Inquiry:
         def heard(labelled: Labelled, replies: Sequence[Reply]) -> None:
             keys[labelled.sentence.id] += [reply.key for reply in replies]
 
-        with open_ledger(self._recipe) as ledger:
+        with open_ledger(self._recipe, _PATIENCE) as ledger:
             answers = ask_live(
                 section, (labeller, fallback), sentences, self._endpoints, ledger, self._choice.model, heard
             )

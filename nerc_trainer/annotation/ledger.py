@@ -22,6 +22,7 @@ from nerc_trainer.errors import NercError
 
 _APPLICATION = 0x4E455243  # "NERC"
 _VERSION = 1
+_LOOK_SECONDS = 0.2  # between two looks at a lock that another process holds
 _KEYS_AT_A_TIME = 500  # SQLite takes no more than 999 values in a question everywhere
 # Totals and ratios are sums over the second index, which is a tenth of the table.
 _TABLES = f"""
@@ -99,12 +100,13 @@ class Ledger:
     """The ledger in `path`, held by this process; `known` are ledgers that are only read, and may lie in a read-only
     folder.
 
-    Raises NercError where a file is damaged, something else, of another version, or held by another process.
+    Raises NercError where a file is damaged, something else, of another version, or held by another process for longer
+    than ``patience`` seconds.
     """
 
-    def __init__(self, path: Path, known: Sequence[Path] = ()) -> None:
+    def __init__(self, path: Path, known: Sequence[Path] = (), patience: float = 0.0) -> None:
         self.path = path
-        self._lock = _take_lock(path)
+        self._lock = _take_lock(path, patience)
         try:
             self._database = _open(path)
             self._known = [(other, open_read_only(other, "annotation.known_replies")) for other in known]
@@ -242,20 +244,24 @@ class Ledger:
         return [(self.path, self._database), *self._known]
 
 
-def _take_lock(path: Path) -> IO[str]:
+def _take_lock(path: Path, patience: float) -> IO[str]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = path.with_name(f"{path.name}.lock").open("a+")
     except OSError as error:
         raise NercError(f"annotation.ledger = {path}: can't be written ({error.strerror}); choose another") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        lock.close()
-        raise NercError(
-            f"annotation.ledger = {path}: another process writes to it; wait for it or end it, or name another"
-        ) from error
-    return lock
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return lock
+        except OSError as error:
+            if time.monotonic() >= deadline:
+                lock.close()
+                raise NercError(
+                    f"annotation.ledger = {path}: another process writes to it; wait for it or end it, or name another"
+                ) from error
+        time.sleep(_LOOK_SECONDS)
 
 
 def _open(path: Path) -> sqlite3.Connection:

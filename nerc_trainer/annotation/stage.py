@@ -48,6 +48,11 @@ def choose_truth(recipe: Recipe, corpus: Corpus, measured: int) -> Truth:
     """Draw ``measured`` sentences for a sweep and then the pool of examples, each mix of entity types in its share."""
     section = recipe.annotation
     split = corpus.train if section.truth == "train" else corpus.dev
+    if (section.examples.count or measured) and not all(split["ner_tags"]):
+        raise NercError(
+            f"annotation.truth = {section.truth}: some of its sentences have no labels, and would be shown as examples "
+            "without entities; set it to dev, or annotation.examples.count to 0"
+        )
     generator = np.random.default_rng(recipe.run.seed)
     strata = [frozenset(span.type for span in tags_to_spans(tags, "bio")) for tags in split["ner_tags"]]
     sample = stratified_sample(strata, measured, generator) if measured else []
@@ -169,8 +174,8 @@ def ledger_file(recipe: Recipe) -> Path:
     return recipe.annotation.ledger or recipe.run.dir / "ledger.sqlite"
 
 
-def open_ledger(recipe: Recipe) -> Ledger:
-    """The ledger of a recipe, with the replies that it knows from elsewhere."""
+def open_ledger(recipe: Recipe, patience: float = 0.0) -> Ledger:
+    """The ledger of a recipe, with the replies that it knows from elsewhere; see `Ledger` for ``patience``."""
     section = recipe.annotation
     known = (section.known_replies,) if section.known_replies is not None else ()
-    return Ledger(ledger_file(recipe), known)
+    return Ledger(ledger_file(recipe), known, patience)

@@ -70,7 +70,7 @@ def draw_expert(sentences: np.ndarray, first_equal: np.ndarray, share: float, se
 def digest(cell: Cell, recipe: Recipe, corpus: Corpus) -> str:
     """Names all that a cell's figures hang on, but not where the run is."""
     ids = Column(corpus.train, "id")
-    mixing = recipe.mixing.model_dump(mode="json") if cell.labels in ("mixed", "expert") else None
+    mixing = recipe.mixing.model_dump(mode="json") if _hangs_on_mixing(cell, recipe, corpus) else None
     said = [
         [cell.labels, cell.steps, cell.seed, recipe.run.batch_size, recipe.run.cpu_threads, mixing],
         recipe.model_dump(mode="json", include={"model", "training", "optimizer"}),
@@ -81,6 +81,14 @@ def digest(cell: Cell, recipe: Recipe, corpus: Corpus) -> str:
         None if cell.held_out is None else [ids[index] for index in cell.held_out],
     ]
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def _hangs_on_mixing(cell: Cell, recipe: Recipe, corpus: Corpus) -> bool:
+    """Whether `train_mixed` may do more for a cell than a plain training; the truth may have sentences beside it."""
+    if cell.labels == "truth":
+        by_text = recipe.mixing.mode == "self_train" and recipe.mixing.unlabelled
+        return by_text and len(cell.sentences) < len(corpus.train)
+    return cell.labels in ("mixed", "expert")
 
 
 def run_cell(bench: Workbench, cell: Cell) -> dict[str, Any]:
@@ -121,7 +129,8 @@ def label_sentences(bench: Workbench, cell: Cell) -> TrainingSet:
         ids, oracle = Column(train, "id"), TruthOracle(Column(train, "id"), Column(train, "ner_tags"))
         asked = cell.sentences if cell.labels == "truth" else cell.expert
         training_set.add_expert(oracle.label([ids[index] for index in asked]))
-    # Others take part as text that nobody has labelled, unless it is what the tagger is measured on.
+    # Others take part as text that nobody has labelled, unless it is what the tagger is measured on: of that, with
+    # model.context, the neighbours alone read something, and no label.
     left_out = ~may_use & (training_set.source != UNLABELLED)
     if cell.held_out is not None:
         first_equal = first_of_equals(Column(train, "tokens"))

@@ -72,8 +72,12 @@ def recipe_of(common: Recipe, run: SimulatedRun) -> Recipe:
         **({"diversity": None} if run.strategy == "random" else {}),
     }
     folder = common.run.dir / "runs" / run.name
+    annotation = common.annotation
+    if annotation.labels is not None:  # beside these, endpoints are for a second LLM alone
+        annotation = annotation.model_copy(update={"endpoints": []})
     return common.model_copy(
         update={
+            "annotation": annotation,
             "run": common.run.model_copy(update={"dir": folder, "seed": run.seed}),
             "active": common.active.model_copy(update=active),
         }

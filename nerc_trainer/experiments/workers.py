@@ -69,7 +69,7 @@ def side_by_side(
         if isinstance(error, BrokenProcessPool):
             raise NercError(
                 f"one of {workers} workers was killed, most likely because memory ran out; start the same command "
-                "again with fewer workers, and it carries on"
+                "again with fewer workers (simulate.workers, threshold.workers), and it carries on"
             ) from error
         raise
     pool.shutdown()

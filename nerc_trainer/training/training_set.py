@@ -101,7 +101,8 @@ class TrainingSet:
             self._set(equal, tags, source)
 
     def leave_out(self, sentences: np.ndarray) -> None:
-        """Take these sentences out of training, as text too; who was asked for them does not change."""
+        """Take these sentences out of training, as text too, but for what neighbours read of them as context; who was
+        asked for them does not change."""
         self.source[sentences] = LEFT_OUT
         self._tag_ids[self.words_of(sentences)] = IGNORED
 

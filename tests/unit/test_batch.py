@@ -32,6 +32,7 @@ def test_rounds_that_grow() -> None:
     assert sizes(query_words=301) == [(UNLIMITED, 301), (UNLIMITED, 451), (UNLIMITED, 677)]
     assert sizes(query_dollars=2) == [(UNLIMITED, 200), (UNLIMITED, 300), (UNLIMITED, 450)]
     assert round_size(ActiveSection(query_words=300), COSTS, 9) == (UNLIMITED, 300)
+    assert round_size(ActiveSection(query_size=100, query_growth=1.4), COSTS, 3) == (196, UNLIMITED)
 
 
 def test_money_for_three_sentences_buys_three() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from datasets import Dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,9 +21,11 @@ from nerc_trainer.annotation.examples import (
     stable_order,
 )
 from nerc_trainer.annotation.prompts import Example
-from nerc_trainer.corpus.labels import Span
+from nerc_trainer.annotation.stage import Stage
+from nerc_trainer.corpus.labels import LabelSet, Span
+from nerc_trainer.corpus.load import Corpus
 from nerc_trainer.errors import NercError
-from nerc_trainer.recipe.sections import ModelSection
+from nerc_trainer.recipe.sections import ModelSection, Recipe
 
 MODES = ("fixed", "random", "nearest")
 TINY_ENCODER = Path(__file__).parents[2] / "recipes" / "sample" / "tiny-encoder"
@@ -271,3 +275,14 @@ def test_a_sentence_longer_than_the_encoder_reads_is_the_mean_of_its_pieces() ->
 
 def test_no_sentences_have_no_vectors(model: ModelSection) -> None:
     assert embed([], model, 64).shape[0] == 0
+
+
+def test_a_sentence_that_nobody_has_labelled_is_no_example_without_entities(
+    make_recipe: Callable[..., Recipe],
+) -> None:
+    train = Dataset.from_dict({"id": ["a", "b"], "tokens": [["x"], ["y"]], "ner_tags": [["B-PER"], []]})
+    corpus = Corpus(train, train.select([0]), None, LabelSet.from_types(["PER"]), {}, {}, [])
+    with pytest.raises(NercError, match=r"annotation\.truth = train: some of its sentences have no labels"):
+        Stage(make_recipe(annotation={"truth": "train"}), corpus)
+    assert Stage(make_recipe(annotation={"truth": "dev"}), corpus).truth.pool == [0]
+    assert Stage(make_recipe(annotation={"truth": "train", "examples": {"count": 0}}), corpus).truth.sample == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from nerc_trainer.corpus.encode import encode_words
 from nerc_trainer.corpus.labels import LabelSet
 from nerc_trainer.corpus.load import Corpus
 from nerc_trainer.errors import NercError
-from nerc_trainer.experiments.cell import Cell, Labels, draw_expert, label_sentences
+from nerc_trainer.experiments.cell import Cell, Labels, digest, draw_expert, label_sentences
 from nerc_trainer.experiments.threshold import equal_without_llm, explain, make_folds
 from nerc_trainer.experiments.train import branch_of
 from nerc_trainer.recipe.sections import Recipe
@@ -23,6 +24,7 @@ from nerc_trainer.training.arguments import steps_of
 from nerc_trainer.training.training_set import LEFT_OUT, UNLABELLED
 from nerc_trainer.training.workbench import Workbench
 
+TINY_ENCODER = Path(__file__).parents[2] / "recipes" / "sample" / "tiny-encoder"
 FIRST_EQUAL = st.lists(st.integers(0, 30), min_size=5, max_size=60).map(
     lambda words: np.array([words.index(word) for word in words])
 )
@@ -118,3 +120,19 @@ def test_nothing_of_a_held_out_fold_is_in_training_its_text_neither(
     # What the LLM was not asked about may serve as text; a double of a labelled sentence may not.
     assert 6 in training_set.labelled_by(UNLABELLED)
     assert 4 not in training_set.labelled_by(UNLABELLED)
+
+
+def test_the_truth_hangs_on_mixing_where_other_sentences_are_learnt_from_as_text(
+    make_recipe: Callable[..., Recipe],
+) -> None:
+    train = Dataset.from_dict({"id": list("abc"), "tokens": [["on"]] * 3, "ner_tags": [["O"]] * 3})
+    corpus = Corpus(train, train, None, LabelSet.from_types(["PER"]), {}, {}, [])
+
+    def name(sentences: int, **mixing: object) -> str:
+        recipe = make_recipe(model={"encoder": str(TINY_ENCODER)}, mixing=mixing)
+        return digest(Cell("x", "truth", np.arange(sentences), np.arange(0), 10, 13), recipe, corpus)
+
+    assert name(2, mode="self_train") != name(2, mode="concat")
+    assert name(2, mode="self_train", sure=0.8) != name(2, mode="self_train", sure=0.9)
+    assert name(3, mode="self_train") == name(3, mode="concat")
+    assert name(2, mode="self_train", unlabelled=False) == name(2, mode="concat") == name(2, mode="weighted")

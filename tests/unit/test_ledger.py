@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import random
 import sqlite3
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -142,6 +144,16 @@ def test_a_second_writer_is_refused_in_one_line(tmp_path: Path) -> None:
     with Ledger(path), pytest.raises(NercError, match=r"^annotation\.ledger = .*another process writes to it"):
         Ledger(path)
     Ledger(path).close()
+
+
+def test_a_patient_writer_waits_for_another(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    held = path.with_name("ledger.sqlite.lock").open("a+")
+    fcntl.flock(held, fcntl.LOCK_EX)
+    timer = threading.Timer(0.3, held.close)
+    timer.start()
+    Ledger(path, patience=60).close()
+    timer.join()
 
 
 def test_a_second_process_may_read(tmp_path: Path) -> None:
