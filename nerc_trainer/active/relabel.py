@@ -21,6 +21,7 @@ from nerc_trainer.errors import NercError
 from nerc_trainer.ranks import on_main
 
 if TYPE_CHECKING:
+    from nerc_trainer.annotation.labeller import Sentence
     from nerc_trainer.corpus.load import Corpus
     from nerc_trainer.recipe.sections import Recipe
     from nerc_trainer.training.trainer import NercTrainer
@@ -40,7 +41,10 @@ class SecondLlm:
         the pool, so that a wrong name or key shows before anything is trained."""
         self.seconds = 0.0
         self._training_set, self._journal = training_set, journal
-        self._inquiries: list[Inquiry] = []  # of rank 0 alone
+        # Of rank 0 alone.
+        self._inquiries: list[Inquiry] = []
+        self._before: dict[str, SecondAnswer] = {}
+        self._prepared: dict[int, Sentence] = {}
         second = second_recipe(recipe)
         endpoints = second.annotation.endpoints_of(str(second.annotation.model))
         # Asked at once: the ranks wait for one another in between, and a wait that takes too long ends a job.
@@ -62,7 +66,7 @@ class SecondLlm:
             )
         inquiry = Inquiry(second, corpus)
         self._inquiries.append(inquiry)
-        told = inquiry.ask(self._training_set.pool()[:_TRIED].tolist())
+        told = inquiry.ask(inquiry.prepare(self._training_set.pool()[:_TRIED].tolist()))
         if told and all(one.labelled is None for one in told):
             raise NercError(
                 f"active.llm_relabel.model = {choice.model}: its server refuses the first sentences of the pool; see "
@@ -81,9 +85,11 @@ class SecondLlm:
         missing = [sentence for sentence, name in names.items() if name not in known]
         if missing:
             seen = self._seen_by_tagger(trainer, np.sort(missing))
+            on_main(partial(self._prepare, number, missing))
             for begin in range(0, len(missing), self._at_a_time):
                 asked = missing[begin : begin + self._at_a_time]
-                rows: list[SecondAnswer] = on_main(partial(self._ask, number, asked, seen))
+                progress = f" ({begin:,} of {len(missing):,} done)" if begin else ""
+                rows: list[SecondAnswer] = on_main(partial(self._ask, number, asked, seen, progress))
                 known |= {row.id: row for row in rows}
         self.seconds += time.perf_counter() - started
         return [known[name].agrees for name in names.values()]
@@ -92,12 +98,21 @@ class SecondLlm:
         tags, _ = trainer.predict_tags(PieceDataset(self._training_set.text, sentences))
         return {int(sentence): tags_to_spans(one, "bio") for sentence, one in zip(sentences, tags, strict=True)}
 
-    def _ask(self, number: int, sentences: Sequence[int], seen: dict[int, list[Span]]) -> list[SecondAnswer]:
-        """Ask about what no earlier round has asked about, and write all down before anyone learns of it."""
+    def _prepare(self, number: int, sentences: Sequence[int]) -> None:
+        """Get ready what no earlier round has asked about."""
+        self._before = {row.id: row for earlier in range(number) for row in self._journal.second(earlier)}
+        new = [sentence for sentence in sentences if self._training_set.ids[sentence] not in self._before]
+        self._prepared = dict(zip(new, self._inquiries[0].prepare(new), strict=True)) if new else {}
+
+    def _ask(
+        self, number: int, sentences: Sequence[int], seen: dict[int, list[Span]], progress: str
+    ) -> list[SecondAnswer]:
+        """Ask about those that are prepared, and write all down before anyone learns of it."""
         names = {sentence: self._training_set.ids[sentence] for sentence in sentences}
-        before = {row.id: row for earlier in range(number) for row in self._journal.second(earlier)}
+        before = self._before
         new = [sentence for sentence, name in names.items() if name not in before]
-        told = dict(zip(new, self._inquiries[0].ask(new), strict=True)) if new else {}
+        asked = [self._prepared[sentence] for sentence in new]
+        told = dict(zip(new, self._inquiries[0].ask(asked, progress), strict=True)) if new else {}
         rows = []
         for sentence, name in names.items():
             words = int(self._training_set.words[sentence])

@@ -25,7 +25,7 @@ from nerc_trainer.errors import NercError
 from nerc_trainer.files import write_bytes, write_json, write_text
 from nerc_trainer.ranks import on_main
 from nerc_trainer.training.arguments import steps_of
-from nerc_trainer.training.mixing import STAGES, Mix, fine_tune, makes_one_heap, train_mixed
+from nerc_trainer.training.mixing import STAGES, Mix, fine_tune, learns_from_text, makes_one_heap, train_mixed
 from nerc_trainer.training.training_set import BY_LLM, EXPERT, SECOND
 
 if TYPE_CHECKING:
@@ -132,14 +132,14 @@ class Rounds:
         return self._save(number, {**seconds, "train": time.perf_counter() - started})
 
     def _fit(self, number: int) -> None:
-        """Train on the expert's labels, or as ``mixing.mode`` says where the LLM has labelled other sentences."""
+        """Train on the expert's labels, or as ``mixing.mode`` says where others take part."""
         recipe, active, training_set = self.recipe, self.recipe.active, self.sampler.training_set
         restart = partial(self.bench.start_anew, recipe.run.seed)
         if number > 0 and active.start == "cold":
             restart()
         epochs = active.initial_epochs if number == 0 else active.fine_tune_epochs
         llm, expert = len(training_set.labelled_by(*BY_LLM)), len(training_set.labelled_by(EXPERT))
-        if not llm:
+        if not llm and not learns_from_text(recipe.mixing):
             self.trainer.train_round(epochs)
             return
         goes_on = number > 0 and active.start == "warm"

@@ -13,7 +13,7 @@ from nerc_trainer.annotation.stage import Stage, endpoints_for, open_ledger
 from nerc_trainer.errors import NercError
 
 if TYPE_CHECKING:
-    from nerc_trainer.annotation.labeller import Labelled
+    from nerc_trainer.annotation.labeller import Labelled, Sentence
     from nerc_trainer.annotation.ledger import Reply
     from nerc_trainer.corpus.load import Corpus
     from nerc_trainer.recipe.sections import Recipe
@@ -47,14 +47,19 @@ class Inquiry:
         self._endpoints = endpoints_for(recipe, self._choice.model)
         self._stage = Stage(recipe, corpus)
 
-    def ask(self, places: Sequence[int]) -> list[Told]:
-        """What the model says of the train sentences at these places, each in at most one call at a time.
+    def prepare(self, places: Sequence[int]) -> list[Sentence]:
+        """The train sentences at these places as `ask` takes them. All of a round at once: where examples are chosen
+        by nearness, each call runs the encoder over all that examples may be taken from."""
+        return self._stage.sentences(self._train.select(places), range(len(places)))
+
+    def ask(self, sentences: Sequence[Sentence], progress: str = "") -> list[Told]:
+        """What the model says of sentences, each in at most one call at a time; ``progress`` is shown beside its name.
 
         NercError where some are left without an answer; what has been answered is in the ledger, and not asked again.
         """
-        sentences = self._stage.sentences(self._train.select(places), range(len(places)))
-        labeller = self._stage.labeller(self._choice.prompt, self._choice.model)
-        fallback = self._stage.labeller(self._choice.fallback, self._choice.model) if self._choice.fallback else None
+        model = self._choice.model
+        labeller = self._stage.labeller(self._choice.prompt, model)
+        fallback = self._stage.labeller(self._choice.fallback, model) if self._choice.fallback else None
         section, keys = self._recipe.annotation, defaultdict[str, list[bytes]](list)
 
         def heard(labelled: Labelled, replies: Sequence[Reply]) -> None:
@@ -62,10 +67,10 @@ class Inquiry:
 
         with open_ledger(self._recipe, _PATIENCE) as ledger:
             answers = ask_live(
-                section, (labeller, fallback), sentences, self._endpoints, ledger, self._choice.model, heard
+                section, (labeller, fallback), sentences, self._endpoints, ledger, f"{model}{progress}", heard
             )
             if left := answers.labelled.count(None) - answers.refused + answers.second_tries_left:
-                what = f"active.llm_relabel: {self._choice.model} has not answered for {left:,} sentences"
+                what = f"active.llm_relabel: {model} has not answered for {left:,} sentences"
                 raise NercError(why_left(what, answers, section))
             prices = [ledger.paid(keys[sentence.id]) for sentence in sentences]
         return [Told(labelled, price) for labelled, price in zip(answers.labelled, prices, strict=True)]

@@ -19,7 +19,7 @@ from nerc_trainer.corpus.labels import tags_to_spans
 from nerc_trainer.evaluation.intervals import entity_counts
 from nerc_trainer.evaluation.metrics import entity_scores
 from nerc_trainer.modeling.build import weights_digest
-from nerc_trainer.training.mixing import Mix, train_mixed
+from nerc_trainer.training.mixing import Mix, learns_from_text, train_mixed
 from nerc_trainer.training.training_set import UNLABELLED, first_of_equals
 
 if TYPE_CHECKING:
@@ -86,8 +86,7 @@ def digest(cell: Cell, recipe: Recipe, corpus: Corpus) -> str:
 def _hangs_on_mixing(cell: Cell, recipe: Recipe, corpus: Corpus) -> bool:
     """Whether `train_mixed` may do more for a cell than a plain training; the truth may have sentences beside it."""
     if cell.labels == "truth":
-        by_text = recipe.mixing.mode == "self_train" and recipe.mixing.unlabelled
-        return by_text and len(cell.sentences) < len(corpus.train)
+        return learns_from_text(recipe.mixing) and len(cell.sentences) < len(corpus.train)
     return cell.labels in ("mixed", "expert")
 
 

@@ -77,7 +77,7 @@ def train_mixed(mix: Mix) -> dict[str, float]:
     ``mixing.unlabelled`` teaches an expert's tagger too, by text alone: else a comparison of both would take for the
     worth of the LLM's labels what its sentences are worth as text.
     """
-    by_text = mix.section.mode == "self_train" and mix.section.unlabelled and len(mix.unlabelled)
+    by_text = learns_from_text(mix.section) and len(mix.unlabelled)
     if not len(mix.expert) or not (len(mix.llm) or by_text):
         return concat(mix)
     return MODES[mix.section.mode](mix)
@@ -97,6 +97,11 @@ def fine_tune(mix: Mix) -> None:
 def makes_one_heap(section: MixingSection) -> bool:
     """Whether a mode trains on the labels of both at once."""
     return section.mode in ("concat", "weighted")
+
+
+def learns_from_text(section: MixingSection) -> bool:
+    """Whether sentences that nobody has labelled take part in a training."""
+    return section.mode == "self_train" and section.unlabelled
 
 
 def concat(mix: Mix) -> dict[str, float]:

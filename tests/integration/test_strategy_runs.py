@@ -27,6 +27,7 @@ from nerc_trainer.recipe.load import load_recipe
 from nerc_trainer.recipe.shipped import recipes_folder
 from nerc_trainer.training.arguments import training_arguments
 from nerc_trainer.training.scores import dropout_masks, encoder_means
+from nerc_trainer.training.training_set import EXPERT
 
 SENTENCES = 80
 STRATEGIES = ActiveSection.model_json_schema()["properties"]["strategy"]["enum"]
@@ -181,6 +182,22 @@ def test_the_pool_is_what_the_llm_was_asked_about(start: Start) -> None:
     with_llm, without = start(run="one"), start(run="two", llm=False)
     assert with_llm.sampler.training_set.pool().tolist() == list(range(60))
     assert without.sampler.training_set.pool().tolist() == list(range(SENTENCES))
+
+
+@pytest.mark.parametrize("unlabelled", [True, False])
+def test_a_first_round_without_an_llm_learns_from_text_too(start: Start, unlabelled: bool) -> None:
+    rounds = start("mixing.mode=self_train", f"mixing.unlabelled={unlabelled}", llm=False)
+    sizes, train = [], rounds.trainer.train
+
+    def noting(*values: Any, **named: Any) -> Any:
+        sizes.append(len(rounds.trainer.train_dataset.pieces))
+        return train(*values, **named)
+
+    rounds.trainer.train = noting  # type: ignore[method-assign]
+    play(rounds)
+    expert = len(rounds.sampler.training_set.labelled_by(EXPERT))
+    assert min(sizes) == expert
+    assert max(sizes) == (len(rounds.bench.text.piece_sentence) if unlabelled else expert)
 
 
 def test_encoder_means_are_those_of_one_sentence_at_a_time(start: Start) -> None:
