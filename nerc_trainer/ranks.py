@@ -13,8 +13,8 @@ from typing import TypeVar
 from nerc_trainer.errors import NercError
 
 Result = TypeVar("Result")
-M_MMAP_THRESHOLD = -3  # of mallopt in glibc's malloc.h
-LARGE_BUFFER = 1 << 20  # bytes
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of mallopt in glibc's malloc.h
+KEPT_BUFFERS = (64 << 20, 32 << 20)  # bytes; older versions of glibc refuse the first
 
 
 def prepare_environment() -> None:
@@ -39,10 +39,11 @@ def end_with_parent(parent: int) -> None:
 
 
 def settle_cpu(threads: int) -> None:
-    """On a machine without a GPU: fix the threads of this rank, and give large buffers back when they are freed.
+    """On a machine without a GPU: fix the threads of this rank, and keep the memory of buffers that are freed.
 
     The order in which threads add up a sum shows in its last bit, and training makes other choices out of last bits.
-    glibc keeps buffers of up to 32 MB once it has seen them freed; batches of many shapes then leave holes as large.
+    glibc takes large buffers anew from the system at each use, which clears them page by page: in bfloat16 that cost a
+    third of the time of scoring and a seventh of that of training, for 50 to 100 MB less.
     """
     import ctypes
 
@@ -50,7 +51,9 @@ def settle_cpu(threads: int) -> None:
 
     torch.set_num_threads(threads)
     if platform.libc_ver()[0] == "glibc":
-        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE_BUFFER)
+        mallopt = ctypes.CDLL(None).mallopt
+        kept = next(size for size in KEPT_BUFFERS if mallopt(M_MMAP_THRESHOLD, size) or size == KEPT_BUFFERS[-1])
+        mallopt(M_TRIM_THRESHOLD, 4 * kept)
 
 
 def main_first(function: Callable[[], Result]) -> Result:
