@@ -279,7 +279,7 @@ def _line(record: Mapping[str, Any]) -> str:
 def run_recipe(recipe: Recipe) -> None:
     """Run, or carry on with, the active learning that a recipe describes. Call it on every rank of the job."""
     from nerc_trainer.active.stage import build_rounds
-    from nerc_trainer.training.job import join_ranks, leave_ranks, read_corpus
+    from nerc_trainer.training.job import join_ranks, leave_ranks, read_corpus, settle
 
     arguments = join_ranks(recipe)
     corpus = read_corpus(recipe, unlabelled_train=recipe.active.oracle == "files")
@@ -293,7 +293,7 @@ def run_recipe(recipe: Recipe) -> None:
                 say(note)
             if recipe.active.oracle == "files" and any(Column(corpus.train, "ner_tags")):
                 say("train: its labels are not looked at, because active.oracle is files")
-            rounds = build_rounds(recipe, arguments, corpus, journal)
+            rounds = build_rounds(settle(recipe, corpus), arguments, corpus, journal)
             reason = rounds.run()
             if reason is not None:
                 say(f"finished: {reason}")

@@ -80,6 +80,7 @@ def train_mixed(mix: Mix) -> dict[str, float]:
     by_text = learns_from_text(mix.section) and len(mix.unlabelled)
     if not len(mix.expert) or not (len(mix.llm) or by_text):
         return concat(mix)
+    assert mix.section.mode is not None, "the section has to be settled"
     return MODES[mix.section.mode](mix)
 
 

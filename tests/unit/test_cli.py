@@ -241,7 +241,8 @@ def test_an_interrupt_ends_in_one_line(tmp_path: Path) -> None:
         _, errors = process.communicate(timeout=60)
     finally:
         process.kill()
-    assert process.returncode == 130
+    # An interrupt inside an exec(), as imports make them, lets Python end by the signal: 130 to a shell as well.
+    assert process.returncode in (130, -signal.SIGINT)
     assert errors.strip().splitlines()[-1] == "error: interrupted; the same command carries on where it stopped"
     assert "Traceback" not in errors
 

@@ -298,7 +298,7 @@ def test_changed_recipe_is_refused_with_every_key_that_changed(make_recipe: Make
     assert "active.query_size: 50 -> 20" in message
     assert "active.budget.words: null -> 5" in message
     assert "training.learning_rate: null -> 0.001" in message
-    assert "mixing.mode: llm_then_expert -> concat" in message
+    assert "mixing.mode: null -> concat" in message
     assert "active.strategy" not in message
     assert "\n" not in message
 
