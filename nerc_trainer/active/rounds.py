@@ -25,7 +25,7 @@ from nerc_trainer.errors import NercError
 from nerc_trainer.files import write_bytes, write_json, write_text
 from nerc_trainer.ranks import on_main
 from nerc_trainer.training.arguments import steps_of
-from nerc_trainer.training.mixing import STAGES, Mix, fine_tune, learns_from_text, makes_one_heap, train_mixed
+from nerc_trainer.training.mixing import STAGES, Mix, fine_tune, learns_from_text, makes_one_heap, mode_for, train_mixed
 from nerc_trainer.training.training_set import BY_LLM, EXPERT, SECOND
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from nerc_trainer.active.sampler import EntropySamplerCallback
     from nerc_trainer.corpus.encode import PieceDataset
     from nerc_trainer.hub import Publisher
-    from nerc_trainer.recipe.sections import Recipe
+    from nerc_trainer.recipe.sections import MixingSection, Recipe
     from nerc_trainer.training.workbench import Workbench
 
 
@@ -139,16 +139,17 @@ class Rounds:
             restart()
         epochs = active.initial_epochs if number == 0 else active.fine_tune_epochs
         llm, expert = len(training_set.labelled_by(*BY_LLM)), len(training_set.labelled_by(EXPERT))
-        if not llm and not learns_from_text(recipe.mixing):
+        mixing = self._mixing()
+        if not llm and not learns_from_text(mixing):
             self.trainer.train_round(epochs)
             return
         goes_on = number > 0 and active.start == "warm"
-        sentences = expert if goes_on and not makes_one_heap(recipe.mixing) else llm + expert
+        sentences = expert if goes_on and not makes_one_heap(mixing) else llm + expert
         steps = steps_of(epochs, sentences, self.trainer.batch_size)
         mix = Mix(
             self.trainer,
             training_set,
-            recipe.mixing,
+            mixing,
             steps,
             restart,
             self._llm_confidence(),
@@ -158,6 +159,12 @@ class Rounds:
             fine_tune(mix)
         else:
             train_mixed(mix)
+
+    def _mixing(self) -> MixingSection:
+        """How labels are mixed; where that is open, the first round decides: its sentences were drawn at random."""
+        mixing = self.recipe.mixing
+        mode = mode_for(mixing, self.sampler.training_set, self.bench.llm_tags())
+        return mixing.model_copy(update={"mode": on_main(lambda: self.journal.decide("mixing", mode))})
 
     def _llm_confidence(self) -> np.ndarray | None:
         """How sure the LLM is of each sentence; what a second one and the tagger have agreed on is sure."""
@@ -279,7 +286,7 @@ def _line(record: Mapping[str, Any]) -> str:
 def run_recipe(recipe: Recipe) -> None:
     """Run, or carry on with, the active learning that a recipe describes. Call it on every rank of the job."""
     from nerc_trainer.active.stage import build_rounds
-    from nerc_trainer.training.job import join_ranks, leave_ranks, read_corpus, settle
+    from nerc_trainer.training.job import join_ranks, leave_ranks, read_corpus
 
     arguments = join_ranks(recipe)
     corpus = read_corpus(recipe, unlabelled_train=recipe.active.oracle == "files")
@@ -293,7 +300,7 @@ def run_recipe(recipe: Recipe) -> None:
                 say(note)
             if recipe.active.oracle == "files" and any(Column(corpus.train, "ner_tags")):
                 say("train: its labels are not looked at, because active.oracle is files")
-            rounds = build_rounds(settle(recipe, corpus), arguments, corpus, journal)
+            rounds = build_rounds(recipe, arguments, corpus, journal)
             reason = rounds.run()
             if reason is not None:
                 say(f"finished: {reason}")

@@ -46,7 +46,7 @@ def job(recipe: Recipe) -> Iterator[Job]:
     try:
         corpus = read_corpus(recipe)
         on_main(lambda: print("\n".join(corpus.notes), flush=True))
-        yield Job(settle(recipe, corpus), arguments, corpus)
+        yield Job(recipe, arguments, corpus)
     finally:
         for lock in held:
             lock.close()
@@ -75,12 +75,6 @@ def read_corpus(recipe: Recipe, unlabelled_train: bool = False) -> Corpus:
     files = [name for name in (recipe.data.train, recipe.data.dev, recipe.data.test) if name is not None]
     load = partial(load_corpus, recipe.data, labels_to_train_on(recipe), unlabelled_train, recipe.model.context)
     return share_corpus(load, large=recipe.data.dataset is None and is_large(files))
-
-
-def settle(recipe: Recipe, corpus: Corpus) -> Recipe:
-    """The recipe with what it leaves open until its corpus is known: how labels are mixed."""
-    mixing = recipe.mixing.settled("llm_tags" in corpus.train.column_names)
-    return recipe.model_copy(update={"mixing": mixing})
 
 
 def leave_ranks() -> None:

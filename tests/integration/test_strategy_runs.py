@@ -184,6 +184,19 @@ def test_the_pool_is_what_the_llm_was_asked_about(start: Start) -> None:
     assert without.sampler.training_set.pool().tolist() == list(range(SENTENCES))
 
 
+def test_an_open_mode_is_decided_once_by_the_first_sentences(start: Start, tmp_path: Path) -> None:
+    settings = ("mixing.mode=null", "active.initial_expert=0.3")
+    play(start(*settings))
+    state = json.loads((tmp_path / "run" / "state.json").read_text(encoding="utf-8"))
+    assert state["decided"]["mixing"] == "concat"  # the labels are the truth
+    state["decided"]["mixing"] = "llm_then_expert"
+    (tmp_path / "run" / "state.json").write_text(json.dumps(state), encoding="utf-8")
+    rounds = start(*settings)
+    play(rounds)
+    expert = len(rounds.sampler.training_set.labelled_by(EXPERT))
+    assert len(rounds.trainer.train_dataset) == expert, "what the first start has decided holds"
+
+
 @pytest.mark.parametrize("unlabelled", [True, False])
 def test_a_first_round_without_an_llm_learns_from_text_too(start: Start, unlabelled: bool) -> None:
     rounds = start("mixing.mode=self_train", f"mixing.unlabelled={unlabelled}", llm=False)
