@@ -164,7 +164,10 @@ class Rounds:
         """How labels are mixed; where that is open, the first round decides: its sentences were drawn at random."""
         mixing = self.recipe.mixing
         mode = mode_for(mixing, self.sampler.training_set, self.bench.llm_tags())
-        return mixing.model_copy(update={"mode": on_main(lambda: self.journal.decide("mixing", mode))})
+        decided = on_main(lambda: self.journal.decide("mixing", mode))
+        if mixing.mode is None and not self.history and self.bench.llm_tags() is not None:
+            self.tell(f"labels of LLM and expert are mixed by {decided} (mixing.mode is null)")
+        return mixing.model_copy(update={"mode": decided})
 
     def _llm_confidence(self) -> np.ndarray | None:
         """How sure the LLM is of each sentence; what a second one and the tagger have agreed on is sure."""

@@ -53,6 +53,9 @@ def compare_labels(recipe: Recipe) -> None:
         facts = {"mixing": recipe.mixing.model_dump(mode="json"), "examples_pool": examples_pool(recipe)}
         on_main(lambda: write_json(path, {**facts, **comparison}))
         show_comparison(comparison)
+        if recipe.mixing.mode is None:
+            chosen = sorted({figures["mode"] for figures in rows[branch_of("mixed", share)]})
+            say(f"labels of LLM and expert were mixed by {' and '.join(chosen)} (mixing.mode is null)")
         if facts["examples_pool"]:
             say(
                 f"the LLM was shown examples from {facts['examples_pool']} sentences with true labels "

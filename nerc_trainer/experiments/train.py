@@ -34,6 +34,8 @@ def train_tagger(recipe: Recipe) -> None:
         cell = make_cell(work, labels, sentences, recipe.run.seed, name=branch)
         (figures,) = run_cells(work, [cell], branches={cell.name: branch})
         show_scores(figures["scores"])
+        if labels == "mixed" and recipe.mixing.mode is None:
+            say(f"labels of LLM and expert were mixed by {figures['mode']} (mixing.mode is null)")
         publication = publish_model(recipe, branch)
         folder = model_folder(recipe, branch)
         say(f"{branch} {publication.state}: {publication.detail}")
