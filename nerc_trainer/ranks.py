@@ -52,8 +52,10 @@ def settle_cpu(threads: int) -> None:
     torch.set_num_threads(threads)
     if platform.libc_ver()[0] == "glibc":
         mallopt = ctypes.CDLL(None).mallopt
-        kept = next(size for size in KEPT_BUFFERS if mallopt(M_MMAP_THRESHOLD, size) or size == KEPT_BUFFERS[-1])
-        mallopt(M_TRIM_THRESHOLD, 4 * kept)
+        for size in KEPT_BUFFERS:
+            if mallopt(M_MMAP_THRESHOLD, size):
+                mallopt(M_TRIM_THRESHOLD, 4 * size)
+                break
 
 
 def main_first(function: Callable[[], Result]) -> Result:

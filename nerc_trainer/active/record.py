@@ -28,6 +28,7 @@ def round_record(
     scoring: Mapping[str, Any] | None,
     counts: Mapping[str, Any],
     fingerprint: str,
+    mixing: str | None,
     dev: Mapping[str, Any],
     test: Mapping[str, Any] | None,
     seconds: Mapping[str, float],
@@ -36,6 +37,7 @@ def round_record(
     """A round's line in history.jsonl: who was asked, what is known now, how good the tagger is.
 
     F1, precision, recall, accuracy (between 0 and 1) and loss (nats a word) are those on dev; test is only reported.
+    ``mixing`` is the mode in which labels of LLM and expert are mixed, null where there is nothing to mix.
     ``tokens`` and ``entities`` count what the expert has labelled so far, ``dollars`` what that cost. Where people have
     told their time, ``expert_seconds`` is its sum so far and ``timed_words`` the words that it was spent on.
     ``scoring`` says in which precision the pool was scored and how that agrees with float32, null where nothing was
@@ -76,6 +78,7 @@ def round_record(
         "entities": counts["expert_entities"],
         **{key: counts[key] for key in ("expert_seconds", "timed_words") if key in counts},
         "dollars": round(expert_dollars(ExpertWork.of(counts), recipe.costs), 6),
+        "mixing": mixing,
         "training_set": fingerprint,
         "seconds": {phase: round(value, 3) for phase, value in seconds.items()},
     }
@@ -117,6 +120,7 @@ def published_record(
         "expert_words": record["tokens"],
         "llm_sentences": record["llm_sentences"],
         "llm_words": record["llm_words"],
+        "mixing": record["mixing"],
         **{key: record[key] for key in ("second_sentences", "second_words") if key in record},
         "dollars": record["dollars"],
         "dev": {name: record[name] for name in scores},

@@ -85,7 +85,7 @@ class SecondLlm:
         missing = [sentence for sentence, name in names.items() if name not in known]
         if missing:
             seen = self._seen_by_tagger(trainer, np.sort(missing))
-            on_main(partial(self._prepare, number, missing))
+            on_main(partial(self._prepare, number, list(names)))
             for begin in range(0, len(missing), self._at_a_time):
                 asked = missing[begin : begin + self._at_a_time]
                 progress = f" ({begin:,} of {len(missing):,} done)" if begin else ""
@@ -99,7 +99,7 @@ class SecondLlm:
         return {int(sentence): tags_to_spans(one, "bio") for sentence, one in zip(sentences, tags, strict=True)}
 
     def _prepare(self, number: int, sentences: Sequence[int]) -> None:
-        """Get ready what no earlier round has asked about."""
+        """Get ready what no earlier round has asked about; after a restart too all of a call, in the same batches."""
         self._before = {row.id: row for earlier in range(number) for row in self._journal.second(earlier)}
         new = [sentence for sentence in sentences if self._training_set.ids[sentence] not in self._before]
         self._prepared = dict(zip(new, self._inquiries[0].prepare(new), strict=True)) if new else {}

@@ -25,7 +25,16 @@ from nerc_trainer.errors import NercError
 from nerc_trainer.files import write_bytes, write_json, write_text
 from nerc_trainer.ranks import on_main
 from nerc_trainer.training.arguments import steps_of
-from nerc_trainer.training.mixing import STAGES, Mix, fine_tune, learns_from_text, makes_one_heap, mode_for, train_mixed
+from nerc_trainer.training.mixing import (
+    STAGES,
+    Mix,
+    explain_mode,
+    fine_tune,
+    learns_from_text,
+    makes_one_heap,
+    mode_by,
+    train_mixed,
+)
 from nerc_trainer.training.training_set import BY_LLM, EXPERT, SECOND
 
 if TYPE_CHECKING:
@@ -140,7 +149,7 @@ class Rounds:
         epochs = active.initial_epochs if number == 0 else active.fine_tune_epochs
         llm, expert = len(training_set.labelled_by(*BY_LLM)), len(training_set.labelled_by(EXPERT))
         mixing = self._mixing()
-        if not llm and not learns_from_text(mixing):
+        if not self._mixes(mixing):
             self.trainer.train_round(epochs)
             return
         goes_on = number > 0 and active.start == "warm"
@@ -163,11 +172,22 @@ class Rounds:
     def _mixing(self) -> MixingSection:
         """How labels are mixed; where that is open, the first round decides: its sentences were drawn at random."""
         mixing = self.recipe.mixing
-        mode = mode_for(mixing, self.sampler.training_set, self.bench.llm_tags())
-        decided = on_main(lambda: self.journal.decide("mixing", mode))
-        if mixing.mode is None and not self.history and self.bench.llm_tags() is not None:
-            self.tell(f"labels of LLM and expert are mixed by {decided} (mixing.mode is null)")
-        return mixing.model_copy(update={"mode": decided})
+        if mixing.mode is None:
+            mixing = mixing.model_copy(update={"mode": on_main(self._decide_mode)})
+        return mixing
+
+    def _mixes(self, mixing: MixingSection) -> bool:
+        return len(self.sampler.training_set.labelled_by(*BY_LLM)) > 0 or learns_from_text(mixing)
+
+    def _decide_mode(self) -> str:
+        tags = self.bench.llm_tags()
+        if tags is None:
+            return mode_by(None)
+        counts, sentences = self.sampler.training_set.judge(tags)
+        decided = str(self.journal.decide("mixing", mode_by(counts)))
+        if not self.history:
+            self.tell(explain_mode(decided, counts, sentences))
+        return decided
 
     def _llm_confidence(self) -> np.ndarray | None:
         """How sure the LLM is of each sentence; what a second one and the tagger have agreed on is sure."""
@@ -198,7 +218,7 @@ class Rounds:
                 f"round {number}: training diverged (the loss on dev is {scores['dev']['loss']}); lower "
                 "training.learning_rate and begin again with another run.dir"
             )
-        training_set = self.sampler.training_set
+        training_set, mixing = self.sampler.training_set, self._mixing()
         record = round_record(
             self.recipe,
             number,
@@ -206,6 +226,7 @@ class Rounds:
             scoring=self.precision.found,
             counts=training_set.counts(),
             fingerprint=training_set.fingerprint(),
+            mixing=mixing.mode if self._mixes(mixing) else None,
             dev=scores["dev"],
             test=scores.get("test"),
             seconds={**seconds, "evaluate": time.perf_counter() - started},

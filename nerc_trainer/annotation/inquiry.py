@@ -48,7 +48,7 @@ class Inquiry:
         self._stage = Stage(recipe, corpus)
 
     def prepare(self, places: Sequence[int]) -> list[Sentence]:
-        """The train sentences at these places as `ask` takes them. All of a round at once: where examples are chosen
+        """The train sentences at these places as `ask` takes them. All that is known at once: where examples are chosen
         by nearness, each call runs the encoder over all that examples may be taken from."""
         return self._stage.sentences(self._train.select(places), range(len(places)))
 

@@ -19,7 +19,7 @@ from nerc_trainer.corpus.labels import tags_to_spans
 from nerc_trainer.evaluation.intervals import entity_counts
 from nerc_trainer.evaluation.metrics import entity_scores
 from nerc_trainer.modeling.build import weights_digest
-from nerc_trainer.training.mixing import Mix, learns_from_text, mode_for, train_mixed
+from nerc_trainer.training.mixing import Mix, learns_from_text, mode_used, train_mixed
 from nerc_trainer.training.training_set import UNLABELLED, first_of_equals
 
 if TYPE_CHECKING:
@@ -101,10 +101,7 @@ def run_cell(bench: Workbench, cell: Cell) -> dict[str, Any]:
     training_set = label_sentences(bench, cell)
     restart = partial(bench.start_anew, cell.seed)
     restart()
-    # That of a cell without LLM labels too, so that the cells that are compared differ in labels alone.
-    mode = mode_for(bench.recipe.mixing, training_set, bench.llm_tags())
-    section = bench.recipe.mixing.model_copy(update={"mode": mode})
-    mix = Mix(bench.trainer, training_set, section, cell.steps, restart, bench.llm_confidence())
+    mix = Mix(bench.trainer, training_set, bench.recipe.mixing, cell.steps, restart, bench.llm_confidence())
     mixing = train_mixed(mix)
     scores = {name: measure(bench, dataset) for name, dataset in _splits(bench, cell).items()}
     return {
@@ -114,7 +111,7 @@ def run_cell(bench: Workbench, cell: Cell) -> dict[str, Any]:
         "steps_made": sum(mix.steps_made),
         "training_set": training_set.fingerprint(),
         **training_set.counts(),
-        "mode": mode,
+        "mode": mode_used(mix),
         "mixing": mixing,
         "seconds": round(time.perf_counter() - started, 3),
         "scores": scores,

@@ -12,6 +12,7 @@ from nerc_trainer.active.console import say
 from nerc_trainer.evaluation.intervals import f1_difference
 from nerc_trainer.experiments.cell import Labels, candidates
 from nerc_trainer.experiments.cells import run_cells
+from nerc_trainer.experiments.mixing_mode import with_mode
 from nerc_trainer.experiments.publication import publish_model
 from nerc_trainer.experiments.tables import show_comparison
 from nerc_trainer.experiments.train import branch_of, make_cell
@@ -32,7 +33,9 @@ def compare_labels(recipe: Recipe) -> None:
     Figures and differences are written to ``<run.dir>/compare/comparison.json``. Call it on every rank of the job.
     """
     share, first_seed = recipe.train.expert_share, recipe.compare.seeds[0]
-    with job(recipe) as work:
+    with job(recipe) as begun:
+        work = with_mode(begun)
+        recipe = work.recipe
         sentences = candidates(work.corpus)
         cells = [
             make_cell(work, labels, sentences, seed, name=f"compare-{branch_of(labels, share)}-seed-{seed}")
@@ -53,9 +56,6 @@ def compare_labels(recipe: Recipe) -> None:
         facts = {"mixing": recipe.mixing.model_dump(mode="json"), "examples_pool": examples_pool(recipe)}
         on_main(lambda: write_json(path, {**facts, **comparison}))
         show_comparison(comparison)
-        if recipe.mixing.mode is None:
-            chosen = sorted({figures["mode"] for figures in rows[branch_of("mixed", share)]})
-            say(f"labels of LLM and expert were mixed by {' and '.join(chosen)} (mixing.mode is null)")
         if facts["examples_pool"]:
             say(
                 f"the LLM was shown examples from {facts['examples_pool']} sentences with true labels "
@@ -91,12 +91,22 @@ def compare(rows: Mapping[str, Sequence[Mapping[str, Any]]], seed: int) -> dict[
     }
 
 
+# The same for every seed of a row.
+OF_A_ROW = (
+    *("expert_sentences", "expert_words", "llm_sentences", "llm_words"),
+    *("mode", "steps", "steps_made"),
+)
+
+
 def _summary(found: Sequence[Mapping[str, Any]], split: str) -> dict[str, Any]:
     scores = [figures["scores"][split] for figures in found]
     types = sorted({type_ for one in scores for type_ in one["by_type"]})
     return {
         "seeds": [figures["seed"] for figures in found],
-        **{key: found[0][key] for key in ("expert_sentences", "expert_words", "llm_sentences", "llm_words", "steps")},
+        **{
+            key: found[0][key]
+            for key in ("expert_sentences", "expert_words", "llm_sentences", "llm_words", "steps", "steps_made", "mode")
+        },
         **{name: _mean_and_spread([one[name] for one in scores]) for name in FIGURES},
         "f1_by_type": {
             type_: _mean_and_spread([one["by_type"].get(type_, {"f1": 0.0})["f1"] for one in scores]) for type_ in types

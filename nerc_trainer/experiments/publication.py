@@ -88,7 +88,7 @@ def model_record(recipe: Recipe, corpus: Corpus, cell: Cell, figures: Mapping[st
         "cell": digest(cell, recipe, corpus),
         "round": None,
         "labels": cell.labels,
-        "mixing": figures["mode"] if cell.labels == "mixed" else None,
+        "mixing": figures["mode"] if cell.labels == "mixed" or figures["mode"] == "self_train" else None,
         "steps": figures["steps_made"],
         "recipe_name": recipe.run.name,
         "head": recipe.model.head,

@@ -16,6 +16,7 @@ from nerc_trainer.corpus.column import Column
 from nerc_trainer.errors import NercError
 from nerc_trainer.experiments.cell import Cell, candidates
 from nerc_trainer.experiments.cells import run_cells
+from nerc_trainer.experiments.mixing_mode import with_mode
 from nerc_trainer.experiments.simulated_run import (
     FOLDER,
     SimulatedRun,
@@ -47,7 +48,9 @@ def simulate(recipe: Recipe) -> None:
     Runs that are there are not made again, and one that was cut off carries on. Call it on every rank of the job.
     """
     section, folder = recipe.simulate, recipe.run.dir / FOLDER
-    with job(recipe) as work:
+    with job(recipe) as begun:
+        work = with_mode(begun)
+        recipe = work.recipe
         runs = make_runs(recipe, work.corpus)
         common = recipe_of_all(recipe)
         all_runs = Job(common, training_arguments(common), work.corpus)

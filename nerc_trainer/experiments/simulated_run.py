@@ -119,10 +119,6 @@ def play(bench: Workbench, run: SimulatedRun, after_round: Callable[[], None] = 
     The trainer of ``bench`` gets the weights that a run with this seed begins with, and at the end its callbacks back.
     """
     recipe = recipe_of(bench.recipe, run)
-    if recipe.mixing.mode is None and not run.with_llm and "llm_tags" in bench.corpus.train.column_names:
-        # It learns from text as those with LLM labels do, so that they differ in labels alone.
-        mixing = recipe.mixing.model_copy(update={"mode": "self_train"})
-        recipe = recipe.model_copy(update={"mixing": mixing})
     own = replace(bench, recipe=recipe, corpus=corpus_of(bench.corpus, run))
     journal = RunJournal(recipe.run.dir)
     on_main(lambda: journal.open(recipe, own.corpus.fingerprints, installed_versions()))

@@ -13,6 +13,7 @@ from nerc_trainer.errors import NercError
 from nerc_trainer.experiments.cell import Cell, Labels, candidates, draw_expert
 from nerc_trainer.experiments.cells import run_cells
 from nerc_trainer.experiments.knee import find_knee
+from nerc_trainer.experiments.mixing_mode import with_mode
 from nerc_trainer.experiments.tables import show_threshold
 from nerc_trainer.experiments.threshold_chart import threshold_chart
 from nerc_trainer.experiments.workers import count_gpus
@@ -36,7 +37,9 @@ def find_threshold(recipe: Recipe) -> None:
     ``threshold.json`` and a chart to ``<run.dir>/threshold``. Call it on every rank of the job.
     """
     folder = recipe.run.dir / "threshold"
-    with job(recipe) as work:
+    with job(recipe) as begun:
+        work = with_mode(begun)
+        recipe = work.recipe
         cells = make_cells(work)
         workers = recipe.threshold.workers or count_gpus()
         found = run_cells(work, cells, workers if work.arguments.world_size == 1 else 1)

@@ -11,6 +11,7 @@ from nerc_trainer.corpus.column import Column
 from nerc_trainer.errors import NercError
 from nerc_trainer.experiments.cell import Cell, Labels, candidates, draw_expert
 from nerc_trainer.experiments.cells import run_cells
+from nerc_trainer.experiments.mixing_mode import with_mode
 from nerc_trainer.experiments.publication import model_folder, publish_model
 from nerc_trainer.experiments.tables import show_scores
 from nerc_trainer.training.arguments import step_size, steps_of
@@ -26,7 +27,9 @@ def train_tagger(recipe: Recipe) -> None:
 
     A tagger that is there already is not trained again, but published if it was not.
     """
-    with job(recipe) as work:
+    with job(recipe) as begun:
+        work = with_mode(begun)
+        recipe = work.recipe
         corpus = work.corpus
         labels = recipe.train.labels or ("mixed" if "llm_tags" in corpus.train.column_names else "truth")
         branch = recipe.train.branch or branch_of(labels, recipe.train.expert_share)
@@ -34,8 +37,6 @@ def train_tagger(recipe: Recipe) -> None:
         cell = make_cell(work, labels, sentences, recipe.run.seed, name=branch)
         (figures,) = run_cells(work, [cell], branches={cell.name: branch})
         show_scores(figures["scores"])
-        if labels == "mixed" and recipe.mixing.mode is None:
-            say(f"labels of LLM and expert were mixed by {figures['mode']} (mixing.mode is null)")
         publication = publish_model(recipe, branch)
         folder = model_folder(recipe, branch)
         say(f"{branch} {publication.state}: {publication.detail}")

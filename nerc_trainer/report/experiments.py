@@ -46,7 +46,11 @@ def compare_part(run: RunData) -> Part | None:
     tables.append(
         Table("Differences in F1 (paired bootstrap over sentences)", ["pair", "difference", "95 %", "p"], differences)
     )
-    text = ["The same tagger and steps; only who labelled the training sentences differs."]
+    text = ["The same tagger; only who labelled the training sentences differs."]
+    made = {name: row["steps_made"] for name, row in rows.items()}
+    if len(set(made.values())) > 1:
+        steps = ", ".join(f"{name} {count(value)}" for name, value in made.items())
+        text.append(f"Optimizer steps by row, teachers of self_train included: {steps}.")
     if found.get("examples_pool"):
         text.append(
             f"The LLM's prompts took their examples from {count(found['examples_pool'])} sentences with true labels, "

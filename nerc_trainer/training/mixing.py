@@ -10,6 +10,7 @@ import numpy as np
 
 from nerc_trainer.corpus.batches import IGNORED
 from nerc_trainer.corpus.encode import PieceDataset
+from nerc_trainer.evaluation.intervals import f1_of
 from nerc_trainer.training.training_set import BY_LLM, EXPERT, UNLABELLED
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 # More than the trainings that any mode makes of one tagger: the stages of different rounds lie so far apart.
 STAGES = 1_000
 # The entity F1 of LLM labels from which one heap is better than to correct them: between 0.71 and 0.84 on CoNLL-2003
-# with 12 % expert labels, see recipes/conll2003/README.md.
-GOOD_LABELS = 0.8
+# with 12 % expert labels, see recipes/conll2003/README.md. And the expert's entities that it takes to tell.
+GOOD_LABELS, ENOUGH_ENTITIES = 0.8, 20
 
 
 @dataclass(frozen=True)
@@ -74,16 +75,23 @@ class Mix:
         self.trainer.train_steps(dataset, max(steps, 1), self.first_stage + stage)
 
 
-def mode_for(section: MixingSection, training_set: TrainingSet, llm_tags: Sequence[list[str]] | None) -> MixingMode:
-    """``mixing.mode``, or what null stands for.
+def mode_by(counts: np.ndarray | None) -> MixingMode:
+    """The mode that null stands for, by the quality of the LLM's labels on sentences that the expert has labelled too.
 
-    The LLM's labels are judged by the sentences that the expert has labelled too; without any of them there is nothing
-    to mix.
+    ``counts`` int [3] are those of `entity_counts`; None without an LLM. Its labels are taken for bad ones unless
+    enough of the expert's entities say that they are good: to correct good labels costs less F1 than to trust bad ones.
     """
-    if section.mode is not None:
-        return section.mode
-    good = llm_tags is None or training_set.f1_of(llm_tags) >= GOOD_LABELS
-    return "concat" if good else "self_train"
+    if counts is None:
+        return "llm_then_expert"
+    return "concat" if counts[2] >= ENOUGH_ENTITIES and f1_of(counts) >= GOOD_LABELS else "self_train"
+
+
+def explain_mode(mode: str, counts: np.ndarray, sentences: int) -> str:
+    """The line that says why a mode was taken."""
+    return (
+        f"mixing.mode: {mode}, as the LLM's labels have F1 {float(f1_of(counts)):.2f} on {sentences} sentence(s) of "
+        f"the expert's with {counts[2]} entities (concat from {GOOD_LABELS} on {ENOUGH_ENTITIES} entities or more)"
+    )
 
 
 def train_mixed(mix: Mix) -> dict[str, float]:
@@ -93,11 +101,16 @@ def train_mixed(mix: Mix) -> dict[str, float]:
     ``mixing.unlabelled`` teaches an expert's tagger too, by text alone: else a comparison of both would take for the
     worth of the LLM's labels what its sentences are worth as text.
     """
+    return MODES[mode_used(mix)](mix)
+
+
+def mode_used(mix: Mix) -> MixingMode:
+    """The mode that `train_mixed` trains by: concat, a plain training, where there is nothing to mix."""
     by_text = learns_from_text(mix.section) and len(mix.unlabelled)
     if not len(mix.expert) or not (len(mix.llm) or by_text):
-        return concat(mix)
-    assert mix.section.mode is not None, "mode_for says what null stands for"
-    return MODES[mix.section.mode](mix)
+        return "concat"
+    assert mix.section.mode is not None, "mode_by says what null stands for"
+    return mix.section.mode
 
 
 def fine_tune(mix: Mix) -> None:
@@ -117,8 +130,8 @@ def makes_one_heap(section: MixingSection) -> bool:
 
 
 def learns_from_text(section: MixingSection) -> bool:
-    """Whether sentences that nobody has labelled take part in a training, or may where the mode is still open."""
-    return section.mode in (None, "self_train") and section.unlabelled
+    """Whether sentences that nobody has labelled take part in a training."""
+    return section.mode == "self_train" and section.unlabelled
 
 
 def concat(mix: Mix) -> dict[str, float]:

@@ -15,7 +15,7 @@ from nerc_trainer.corpus.batches import IGNORED
 from nerc_trainer.corpus.encode import EncodedText, PieceDataset
 from nerc_trainer.corpus.labels import LabelSet, tags_to_spans
 from nerc_trainer.errors import NercError
-from nerc_trainer.evaluation.intervals import entity_counts, f1_of
+from nerc_trainer.evaluation.intervals import entity_counts
 
 UNLABELLED, LLM, EXPERT, LEFT_OUT, SECOND = 0, 1, 2, 3, 4
 BY_LLM = (LLM, SECOND)  # what is trained on as an LLM's labels
@@ -164,15 +164,15 @@ class TrainingSet:
             **(noted if timed else {}),
         }
 
-    def f1_of(self, tags: Sequence[list[str]]) -> float:
-        """Entity F1 of other BIO tags of these sentences, an empty list for none, against the expert's, on those that
-        have both; 0 where there are none."""
-        counts = [(0, 0, 0)]
+    def judge(self, tags: Sequence[list[str]]) -> tuple[np.ndarray, int]:
+        """Other BIO tags of these sentences, an empty list for none, against the expert's: counts int [3] as those of
+        `entity_counts` over the sentences that have both, and how many these are."""
+        counts = []
         for index in np.flatnonzero(self._asked).tolist():
             if said := tags[index]:
                 true = self._labels.decode(self._tag_ids[self.words_of(np.array([index]))].tolist())
                 counts.append(entity_counts(tags_to_spans(said, "bio"), tags_to_spans(true, "bio")))
-        return float(f1_of(np.sum(counts, axis=0)))
+        return np.sum([(0, 0, 0), *counts], axis=0), len(counts)
 
     def fingerprint(self) -> str:
         """sha256 of ids, sources and labels: what a training depends on besides its seed."""

@@ -77,7 +77,8 @@ def table(
                     if (name, noise, seed) in done or (name == "expert" and noise != noises[0]):
                         continue
                     kind = name if name in ("llm", "expert", "truth") else "mixed"
-                    mixing = recipe.mixing.model_copy(update={"mode": name} if kind == "mixed" else {})
+                    mode = name if kind == "mixed" else recipe.mixing.mode or "concat"
+                    mixing = recipe.mixing.model_copy(update={"mode": mode})
                     own = replace(
                         bench,
                         corpus=replace(work.corpus, train=train),

@@ -132,15 +132,18 @@ def test_a_simulation_that_was_killed_carries_on(
 def test_workers_with_the_llm_s_labels_and_without_find_what_one_process_finds(corpus: Path, tmp_path: Path) -> None:
     settings = [f"annotation.labels={corpus}/llm.jsonl", "simulate.strategies=[disagreement]", "simulate.seeds=[13]"]
     settings += ["simulate.with_llm=[true,false]", "active.max_iterations=1", "active.min_iterations=0"]
+    settings += ["mixing.mode=null"]
     for workers in (1, 2):
         command = words(corpus, tmp_path / str(workers), *settings, f"simulate.workers={workers}")
         assert run(*command, "--simulate") == 0
     found = summary(tmp_path / "1")
     assert summary(tmp_path / "2") == found
+    assert run(*words(corpus, tmp_path / "1", *settings), "--simulate") == 0, "a finished one is read again"
     assert list(found["curves"]) == ["disagreement-llm", "random-llm", "random"]
     first = [rows(tmp_path / "1" / "simulate" / "runs" / f"{name}-seed-13")[0] for name in found["curves"]]
     assert first[0]["ids"] == first[1]["ids"] == first[2]["ids"], "the pool is the same with the labels and without"
     assert [row["llm_sentences"] > 0 for row in first] == [True, True, False]
+    assert len({row["mixing"] for row in first}) == 1, "they differ in labels alone"
     assert first[1]["loss"] != first[2]["loss"]
 
 

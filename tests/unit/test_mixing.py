@@ -15,7 +15,7 @@ from nerc_trainer.corpus.batches import IGNORED
 from nerc_trainer.corpus.encode import PieceDataset, encode_words
 from nerc_trainer.corpus.labels import LabelSet
 from nerc_trainer.recipe.experiments import MixingMode, MixingSection
-from nerc_trainer.training.mixing import MODES, Mix, fine_tune, mode_for, probably_clean, train_mixed, vote
+from nerc_trainer.training.mixing import MODES, Mix, fine_tune, mode_by, probably_clean, train_mixed, vote
 from nerc_trainer.training.trainer import WordPredictions
 from nerc_trainer.training.training_set import TrainingSet
 
@@ -225,20 +225,17 @@ def test_with_one_kind_of_label_there_is_nothing_to_mix(
 
 
 @pytest.mark.parametrize(
-    ("said", "mode"),
+    ("counts", "mode"),
     [
-        ({1: ["B-LOC"]}, "concat"),
-        ({1: ["B-PER"]}, "self_train"),
-        ({}, "self_train"),  # nothing of the expert's shows how good the LLM is
-        (None, "concat"),
+        ((17, 20, 20), "concat"),  # F1 0.85
+        ((15, 20, 20), "self_train"),  # F1 0.75
+        ((19, 19, 19), "self_train"),  # too few to tell
+        ((0, 0, 0), "self_train"),
+        (None, "llm_then_expert"),
     ],
 )
-def test_an_open_mode_follows_the_quality_of_the_labels(
-    training_set: TrainingSet, said: dict[int, list[str]] | None, mode: str
-) -> None:
-    tags = None if said is None else [said.get(index, []) for index in range(6)]
-    assert mode_for(MixingSection(), training_set, tags) == mode
-    assert mode_for(MixingSection(mode="weighted"), training_set, tags) == "weighted"
+def test_an_open_mode_follows_the_quality_of_the_labels(counts: tuple[int, ...] | None, mode: str) -> None:
+    assert mode_by(None if counts is None else np.array(counts)) == mode
 
 
 def test_every_mode_that_a_recipe_may_name_is_there() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import signal
 import socket
 import subprocess
@@ -184,3 +185,26 @@ def test_the_one_exception_of_users_survives_the_way_to_another_rank() -> None:
     again = pickle.loads(pickle.dumps(NercError("model.encoder = x: can't be loaded")))
     assert type(again) is NercError
     assert str(again) == "model.encoder = x: can't be loaded"
+
+
+BUFFERS = """
+import resource
+import torch
+from nerc_trainer.ranks import settle_cpu
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        torch.ones(2_000_000)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+settle_cpu(threads=1)
+faults()
+print(faults())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="settings of glibc")
+def test_freed_buffers_are_used_again_without_new_pages() -> None:
+    done = subprocess.run([sys.executable, "-c", BUFFERS], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 2_000  # each of the 20 buffers has as many pages

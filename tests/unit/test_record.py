@@ -45,6 +45,7 @@ def record(
         scoring={"precision": "float32"} if number else None,
         counts=COUNTS,
         fingerprint="f" * 64,
+        mixing=None,
         dev=SCORES,
         test=test,
         seconds={"train": seconds},
@@ -84,6 +85,7 @@ def test_line_of_a_round(make_recipe: MakeRecipe) -> None:
         "dollars": 0.9,
         "expert_seconds": 40,
         "timed_words": 50,
+        "mixing": None,
         "training_set": "f" * 64,
         "seconds": {"train": 1.235},
     }
@@ -175,6 +177,7 @@ def test_line_of_a_round_with_a_second_llm(make_recipe: MakeRecipe) -> None:
         scoring=None,
         counts={**COUNTS, "second_sentences": 4, "second_words": 31},
         fingerprint="f" * 64,
+        mixing=None,
         dev=SCORES,
         test=None,
         seconds={},
