@@ -73,6 +73,7 @@ class Rounds:
         self.publishing = Publishing(publisher)
         self.tell = tell
         self.history: list[dict[str, Any]] = []
+        self._settled: MixingSection | None = None
 
     def run(self) -> str | None:
         """Run rounds until there is a reason to stop, and return it; None where people have to label first."""
@@ -171,10 +172,11 @@ class Rounds:
 
     def _mixing(self) -> MixingSection:
         """How labels are mixed; where that is open, the first round decides: its sentences were drawn at random."""
-        mixing = self.recipe.mixing
-        if mixing.mode is None:
-            mixing = mixing.model_copy(update={"mode": on_main(self._decide_mode)})
-        return mixing
+        if self._settled is None:
+            mixing = self.recipe.mixing
+            mode = on_main(self._decide_mode) if mixing.mode is None else mixing.mode
+            self._settled = mixing.model_copy(update={"mode": mode})
+        return self._settled
 
     def _mixes(self, mixing: MixingSection) -> bool:
         return len(self.sampler.training_set.labelled_by(*BY_LLM)) > 0 or learns_from_text(mixing)

@@ -184,9 +184,12 @@ def test_the_pool_is_what_the_llm_was_asked_about(start: Start) -> None:
     assert without.sampler.training_set.pool().tolist() == list(range(SENTENCES))
 
 
-def test_an_open_mode_is_decided_once_by_the_first_sentences(start: Start, tmp_path: Path) -> None:
+def test_an_open_mode_is_decided_once_by_the_first_sentences(
+    start: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     settings = ("mixing.mode=null", "active.initial_expert=0.3")
     play(start(*settings))
+    assert capsys.readouterr().out.count("mixing.mode: ") == 1
     state = json.loads((tmp_path / "run" / "state.json").read_text(encoding="utf-8"))
     assert state["decided"]["mixing"] in ("concat", "self_train")
     state["decided"]["mixing"] = "llm_then_expert"
