@@ -25,8 +25,8 @@ def with_mode(work: Job) -> Job:
     if recipe.mixing.mode is not None:
         return work
     if "llm_tags" in train.column_names:
-        tokens = first_of_equals(Column(train, "tokens"))
-        drawn = draw_expert(candidates(work.corpus), tokens, recipe.train.expert_share, recipe.run.seed)
+        first_equal = first_of_equals(Column(train, "tokens"))
+        drawn = draw_expert(candidates(work.corpus), first_equal, recipe.train.expert_share, recipe.run.seed)
         llm, truth = Column(train, "llm_tags"), Column(train, "ner_tags")
         both = [(llm[index], truth[index]) for index in drawn.tolist() if llm[index]]
         counts = np.sum(
