@@ -51,6 +51,9 @@ def _report(failure: Exception) -> int:
         message = str(failure)
     elif isinstance(failure, click.Abort):
         status, message = 130, "interrupted; the same command carries on where it stopped"
+        # An interrupt inside an exec(), as imports make them, lets CPython end by the signal whatever the status says,
+        # though it was caught; another exec() takes that back.
+        exec("")
     elif isinstance(failure, click.ClickException):
         status, message = failure.exit_code, f"{failure.format_message()} (--help says how to call it)"
     elif isinstance(failure, OSError) and failure.errno in DISK_FULL:

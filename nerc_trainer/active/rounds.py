@@ -30,6 +30,7 @@ from nerc_trainer.training.mixing import (
     Mix,
     explain_mode,
     fine_tune,
+    judge,
     learns_from_text,
     makes_one_heap,
     mode_by,
@@ -185,7 +186,7 @@ class Rounds:
         tags = self.bench.llm_tags()
         if tags is None:
             return mode_by(None)
-        counts, sentences = self.sampler.training_set.judge(tags)
+        counts, sentences = judge(self.sampler.training_set.beside_expert(tags))
         decided = str(self.journal.decide("mixing", mode_by(counts)))
         if not self.history:
             self.tell(explain_mode(decided, counts, sentences))

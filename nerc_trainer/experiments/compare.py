@@ -103,10 +103,7 @@ def _summary(found: Sequence[Mapping[str, Any]], split: str) -> dict[str, Any]:
     types = sorted({type_ for one in scores for type_ in one["by_type"]})
     return {
         "seeds": [figures["seed"] for figures in found],
-        **{
-            key: found[0][key]
-            for key in ("expert_sentences", "expert_words", "llm_sentences", "llm_words", "steps", "steps_made", "mode")
-        },
+        **{key: found[0][key] for key in OF_A_ROW},
         **{name: _mean_and_spread([one[name] for one in scores]) for name in FIGURES},
         "f1_by_type": {
             type_: _mean_and_spread([one["by_type"].get(type_, {"f1": 0.0})["f1"] for one in scores]) for type_ in types

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from nerc_trainer.active.console import say
 from nerc_trainer.corpus.column import Column
-from nerc_trainer.corpus.labels import tags_to_spans
-from nerc_trainer.evaluation.intervals import entity_counts
 from nerc_trainer.experiments.cell import candidates, draw_expert
 from nerc_trainer.training.job import Job
-from nerc_trainer.training.mixing import explain_mode, mode_by
+from nerc_trainer.training.mixing import explain_mode, judge, mode_by
 from nerc_trainer.training.training_set import first_of_equals
 
 
@@ -28,12 +24,9 @@ def with_mode(work: Job) -> Job:
         first_equal = first_of_equals(Column(train, "tokens"))
         drawn = draw_expert(candidates(work.corpus), first_equal, recipe.train.expert_share, recipe.run.seed)
         llm, truth = Column(train, "llm_tags"), Column(train, "ner_tags")
-        both = [(llm[index], truth[index]) for index in drawn.tolist() if llm[index]]
-        counts = np.sum(
-            [(0, 0, 0), *(entity_counts(*(tags_to_spans(tags, "bio") for tags in pair)) for pair in both)], axis=0
-        )
+        counts, sentences = judge((llm[index], truth[index]) for index in drawn.tolist() if llm[index])
         mode = mode_by(counts)
-        say(explain_mode(mode, counts, len(both)))
+        say(explain_mode(mode, counts, sentences))
     else:
         mode = mode_by(None)
     mixing = recipe.mixing.model_copy(update={"mode": mode})

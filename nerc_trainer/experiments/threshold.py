@@ -44,7 +44,7 @@ def find_threshold(recipe: Recipe) -> None:
         workers = recipe.threshold.workers or count_gpus()
         found = run_cells(work, cells, workers if work.arguments.world_size == 1 else 1)
         summary = summarize(cells, found)
-        on_main(lambda: write_json(folder / "threshold.json", summary))
+        on_main(lambda: write_json(folder / "threshold.json", {"mixing": recipe.mixing.mode, **summary}))
         on_main(lambda: threshold_chart(summary).write(folder))
         show_threshold(summary)
         for line in explain(summary):

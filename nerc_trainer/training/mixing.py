@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,8 @@ import numpy as np
 
 from nerc_trainer.corpus.batches import IGNORED
 from nerc_trainer.corpus.encode import PieceDataset
-from nerc_trainer.evaluation.intervals import f1_of
+from nerc_trainer.corpus.labels import tags_to_spans
+from nerc_trainer.evaluation.intervals import entity_counts, f1_of
 from nerc_trainer.training.training_set import BY_LLM, EXPERT, UNLABELLED
 
 if TYPE_CHECKING:
@@ -73,6 +74,13 @@ class Mix:
         dataset = PieceDataset(self.training_set.text, np.sort(sentences), tag_ids, weights)
         self.steps_made.append(max(steps, 1))
         self.trainer.train_steps(dataset, max(steps, 1), self.first_stage + stage)
+
+
+def judge(pairs: Iterable[tuple[list[str], list[str]]]) -> tuple[np.ndarray, int]:
+    """How good an LLM's labels are: from its BIO tags and the expert's of some sentences the sum of their
+    `entity_counts`, int [3], and how many sentences they are."""
+    counts = [entity_counts(*(tags_to_spans(tags, "bio") for tags in pair)) for pair in pairs]
+    return np.sum([(0, 0, 0), *counts], axis=0), len(counts)
 
 
 def mode_by(counts: np.ndarray | None) -> MixingMode:

@@ -15,7 +15,6 @@ from nerc_trainer.corpus.batches import IGNORED
 from nerc_trainer.corpus.encode import EncodedText, PieceDataset
 from nerc_trainer.corpus.labels import LabelSet, tags_to_spans
 from nerc_trainer.errors import NercError
-from nerc_trainer.evaluation.intervals import entity_counts
 
 UNLABELLED, LLM, EXPERT, LEFT_OUT, SECOND = 0, 1, 2, 3, 4
 BY_LLM = (LLM, SECOND)  # what is trained on as an LLM's labels
@@ -164,15 +163,12 @@ class TrainingSet:
             **(noted if timed else {}),
         }
 
-    def judge(self, tags: Sequence[list[str]]) -> tuple[np.ndarray, int]:
-        """Other BIO tags of these sentences, an empty list for none, against the expert's: counts int [3] as those of
-        `entity_counts` over the sentences that have both, and how many these are."""
-        counts = []
+    def beside_expert(self, tags: Sequence[list[str]]) -> Iterator[tuple[list[str], list[str]]]:
+        """Other BIO tags of these sentences, an empty list for none, and the expert's, of the sentences that have
+        both."""
         for index in np.flatnonzero(self._asked).tolist():
             if said := tags[index]:
-                true = self._labels.decode(self._tag_ids[self.words_of(np.array([index]))].tolist())
-                counts.append(entity_counts(tags_to_spans(said, "bio"), tags_to_spans(true, "bio")))
-        return np.sum([(0, 0, 0), *counts], axis=0), len(counts)
+                yield said, self._labels.decode(self._tag_ids[self.words_of(np.array([index]))].tolist())
 
     def fingerprint(self) -> str:
         """sha256 of ids, sources and labels: what a training depends on besides its seed."""

@@ -19,6 +19,7 @@ from nerc_trainer.corpus.batches import IGNORED
 from nerc_trainer.corpus.encode import EncodedText, encode_words
 from nerc_trainer.corpus.labels import LabelSet
 from nerc_trainer.errors import NercError
+from nerc_trainer.training.mixing import judge
 from nerc_trainer.training.training_set import EXPERT, LLM, SECOND, UNLABELLED, TrainingSet, first_of_equals
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def test_expert_label_replaces_that_of_the_llm(with_llm: TrainingSet, labels: La
 
 def test_the_llm_is_judged_by_what_the_expert_has_labelled_too(with_llm: TrainingSet) -> None:
     def judged() -> tuple[list[int], int]:
-        counts, sentences = with_llm.judge(LLM_TAGS)
+        counts, sentences = judge(with_llm.beside_expert(LLM_TAGS))
         return counts.tolist(), sentences
 
     assert judged() == ([0, 0, 0], 0)
