@@ -167,6 +167,14 @@ class PieceDataset(Dataset):
         sentences = self.text.piece_sentence[self.pieces]
         return np.cumsum(np.concatenate([[0], np.diff(sentences) != 0])) if len(sentences) else sentences
 
+    def occurring(self, vocabulary: int) -> np.ndarray:
+        """Which sub-words of a vocabulary of that size occur, the padding included, bool [vocabulary]."""
+        occurs = np.zeros(vocabulary, dtype=bool)
+        occurs[self.text.pad_id] = True
+        for index in range(len(self)):
+            occurs[self[index]["input_ids"]] = True
+        return occurs
+
     def __getitem__(self, index: int) -> dict[str, np.ndarray]:
         piece, text = self.pieces[index], self.text
         words = slice(text.piece_words[piece], text.piece_words[piece + 1])

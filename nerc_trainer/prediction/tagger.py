@@ -15,6 +15,7 @@ from nerc_trainer.corpus.context import add_context
 from nerc_trainer.corpus.encode import PieceDataset, encode_words
 from nerc_trainer.corpus.labels import Span, detect_scheme, parse_tag, tags_to_spans, to_bio
 from nerc_trainer.modeling.build import piece_length, quiet_transformers
+from nerc_trainer.modeling.cpu_layers import quicken_layers
 from nerc_trainer.modeling.load import load_model
 from nerc_trainer.modeling.words import word_logits
 
@@ -49,6 +50,7 @@ class Tagger:
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model = model.to(self.device).eval()
+        quicken_layers(self.model)
         self.tokenizer = tokenizer
         self._names = [str(model.config.id2label[index]) for index in range(model.config.num_labels)]
         self._scheme = detect_scheme([self._names])

@@ -31,8 +31,10 @@ from nerc_trainer.corpus.inner_words import InnerWords
 from nerc_trainer.corpus.labels import LabelSet
 from nerc_trainer.errors import NercError
 from nerc_trainer.evaluation.metrics import EntityMetric
+from nerc_trainer.modeling.cpu_layers import quicken_layers
 from nerc_trainer.modeling.depth import learning_rate_factors, split_by_rate
 from nerc_trainer.modeling.save import write_weights
+from nerc_trainer.modeling.used_rows import only_used_rows
 from nerc_trainer.modeling.word_starts import word_starts
 from nerc_trainer.modeling.words import word_logits
 from nerc_trainer.ranks import on_main
@@ -81,6 +83,7 @@ class NercTrainer(Trainer):
         **options: Any,
     ) -> None:
         super().__init__(model=model, args=args, eval_dataset=eval_dataset, callbacks=callbacks, **options)
+        quicken_layers(model)
         self.labels = labels
         self.batch_size = batch_size
         self.token_budget = token_budget
@@ -123,14 +126,9 @@ class NercTrainer(Trainer):
         return (callback for callback in self.callback_handler.callbacks if isinstance(callback, RoundCallback))
 
     def train_round(self, epochs: float) -> TrainOutput:
-        """Train on ``train_dataset`` from the weights that the model has.
-
-        A second call of ``train`` would keep the optimizer of the first with its moments, so it is dropped here.
-        """
-        self.optimizer = None
+        """Train on ``train_dataset`` from the weights that the model has."""
         self.args.num_train_epochs, self.args.max_steps = epochs, -1
-        self._micro_batches = 0
-        return self.train()
+        return self._train_anew()
 
     def train_steps(self, dataset: PieceDataset, steps: int, stage: int) -> TrainOutput:
         """Train on ``dataset`` for a number of optimizer steps, from the weights that the model has.
@@ -139,10 +137,26 @@ class NercTrainer(Trainer):
         """
         self.train_dataset = dataset
         self.round_number = stage
-        self.optimizer = None
         self.args.max_steps = steps
+        return self._train_anew()
+
+    def _train_anew(self) -> TrainOutput:
+        """One training from its first step.
+
+        A second call of ``train`` would keep the optimizer of the first with its moments, so it is dropped here.
+        """
+        self.optimizer = None
         self._micro_batches = 0
-        return self.train()
+        if self.is_fsdp_enabled or self.args.torch_compile:  # these have laid hold of all weights before
+            return self.train()
+        vocabulary = self.model.get_input_embeddings().num_embeddings
+        with only_used_rows(self.model, self.train_dataset.occurring(vocabulary)):
+            try:
+                return self.train()
+            finally:
+                # DistributedDataParallel keeps a list of the weights that it was made with, so each training makes one.
+                if self.model_wrapped is not self.model:
+                    self.model_wrapped = self.accelerator.unwrap_model(self.model_wrapped, keep_fp32_wrapper=False)
 
     # Training
 

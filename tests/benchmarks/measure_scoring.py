@@ -1,7 +1,8 @@
 """Scoring a pool by mean token entropy: beside the stock Trainer, beside the bare encoder, and in memory.
 
 The sides take turns in one process on the same sentences and threads; every ratio is a median over turns. The bare
-limit is the tagger's forward pass over the same sub-words in batches of equal lengths that lie ready on the device.
+limit is the tagger's forward pass over the same sub-words in batches of equal lengths that lie ready on the device,
+with the layers that ours has (`quicken_layers`).
 """
 
 from __future__ import annotations
@@ -80,8 +81,9 @@ def _speed(count: int, turns: int) -> dict[str, Any]:
             ours = NercTrainer(
                 model, arguments, labels, batch_size=16, token_budget=token_budget(recipe.active, arguments)
             )
+            plain = build_tagger(recipe.model, labels, 13, tokenizer).eval()  # ours has layers of its own on a CPU
             stock = stock_trainer(
-                model, tokenizer, folder, rows, use_cpu=True, per_device_eval_batch_size=64, bf16=bf16
+                plain, tokenizer, folder, rows, use_cpu=True, per_device_eval_batch_size=64, bf16=bf16
             )
             batches = [
                 collate([pool[index] for index in batch], text.pad_id)
@@ -102,7 +104,7 @@ def _speed(count: int, turns: int) -> dict[str, Any]:
             sides[f"limit {precision}"] = limit
             if not bf16:  # what people run who say nothing of precision
                 sides["stock float32"] = by_stock
-                query = peer_query(model, rows, text.pad_id, count // 10)
+                query = peer_query(plain, rows, text.pad_id, count // 10)
                 if query is not None:
                     sides["peer float32"] = lambda query=query: np.array(query())
         seconds: dict[str, list[float]] = {name: [] for name in sides}

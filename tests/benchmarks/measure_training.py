@@ -2,11 +2,13 @@
 linear one.
 
 The sides take turns in one process, an epoch over the same sentences each; every ratio is a median over turns. The
-bare limit is forward and backward over the same sub-words in steps of like lengths that lie ready on the device.
+bare limit is forward and backward over the same sub-words in steps of like lengths that lie ready on the device, with
+the layers that ours has (`quicken_layers`).
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -66,6 +68,7 @@ def _measure(sentences: int, turns: int) -> dict[str, Any]:
 
     quiet_transformers()
     settle_cpu(threads=os.cpu_count() or 1)
+    gc.freeze()  # as a job does, here for all sides
     with tempfile.TemporaryDirectory() as folder:
         sides, sub_words, padded = _sides(sentences, folder, None)
         seconds: dict[str, list[float]] = {name: [] for name in sides}
@@ -117,6 +120,7 @@ def _sides(
     from nerc_trainer.corpus.encode import PieceDataset, encode_words, flatten_tags
     from nerc_trainer.corpus.labels import LabelSet
     from nerc_trainer.modeling.build import build_tagger, load_tokenizer
+    from nerc_trainer.modeling.cpu_layers import quicken_layers
     from nerc_trainer.modeling.words import word_logits
     from nerc_trainer.recipe.load import load_recipe
     from nerc_trainer.training.trainer import NercTrainer
@@ -148,6 +152,7 @@ def _sides(
 
     def limit(bf16: bool) -> Callable[[], object]:
         model = build_tagger(recipe["linear"].model, labels, 13, tokenizer).train()
+        quicken_layers(model)
         order = np.argsort(data.lengths, kind="stable")
         batches = [
             collate([data[index] for index in order[start : start + BATCH]], text.pad_id)
