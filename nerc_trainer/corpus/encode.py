@@ -171,8 +171,9 @@ class PieceDataset(Dataset):
         """Which sub-words of a vocabulary of that size occur, the padding included, bool [vocabulary]."""
         occurs = np.zeros(vocabulary, dtype=bool)
         occurs[self.text.pad_id] = True
-        for index in range(len(self)):
-            occurs[self[index]["input_ids"]] = True
+        offsets = self.text.piece_offsets
+        for piece in self.pieces:
+            occurs[self.text.input_ids[offsets[piece] : offsets[piece + 1]]] = True
         return occurs
 
     def __getitem__(self, index: int) -> dict[str, np.ndarray]:

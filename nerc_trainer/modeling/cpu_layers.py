@@ -20,17 +20,21 @@ _CHANCES = 1 << 16  # that sixteen bits tell apart
 
 
 def quicken_layers(model: nn.Module) -> None:
-    """Let the linear layers and dropouts of ``model`` compute as told above; nothing on a machine with a GPU."""
+    """Turn the dropouts of ``model`` to random bits and, where it is faster, its linear layers to oneDNN, in place.
+
+    Nothing is done on a machine with a GPU.
+    """
     if torch.accelerator.is_available():
         return
-    kinds: dict[type, type] = {nn.Dropout: BitsDropout} | ({nn.Linear: OneDnnLinear} if mkl_is_slow() else {})
+    kinds: dict[type, type] = {nn.Dropout: BitsDropout} | ({nn.Linear: OneDnnLinear} if onednn_is_faster() else {})
     for module in model.modules():
-        module.__class__ = kinds.get(type(module), type(module))
+        if kind := kinds.get(type(module)):
+            module.__class__ = kind
 
 
-def mkl_is_slow() -> bool:
-    """Whether this processor has AVX-512 and MKL does not use it, while oneDNN can be called."""
-    processor = torch.cpu.get_capabilities()
+def onednn_is_faster() -> bool:
+    """Whether oneDNN can be called, on a processor whose AVX-512 MKL leaves unused; False where torch cannot tell."""
+    processor: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     unused = bool(processor.get("avx512_f")) and "Intel" not in processor.get("cpu_name", "Intel")
     return unused and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
@@ -64,21 +68,22 @@ class OneDnnLinear(nn.Linear):
 class _Linear(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, input: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
-        ctx.save_for_backward(input, weight)
+        ctx.save_for_backward(input if ctx.needs_input_grad[1] else None, weight)
         return _product(input, weight, bias)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         input, weight = ctx.saved_tensors
-        rows, given = gradient.reshape(-1, len(weight)), input.reshape(-1, weight.shape[1])
+        rows = gradient.reshape(-1, len(weight))
         of_input, of_weight, of_bias = ctx.needs_input_grad
         return (
             _product(gradient, weight.t()) if of_input else None,
-            _product(rows.t(), given.t()) if of_weight else None,
+            _product(rows.t(), input.reshape(-1, weight.shape[1]).t()) if of_weight else None,
             rows.sum(0) if of_bias else None,
         )
 
 
 def _product(input: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
+    bias = None if bias is None else bias.contiguous()  # which oneDNN takes for granted
     return torch.ops.mkldnn._linear_pointwise(input, weight, bias, "none", [], "")

@@ -62,7 +62,9 @@ def join_ranks(recipe: Recipe) -> TrainingArguments:
 
     quiet_transformers()
     arguments = training_arguments(recipe)
-    gc.freeze()  # Trainer collects garbage at every training: a quarter of a second if it looks through all imports
+    # Trainer collects garbage at every training: a quarter of a second if it looks through all that is imported by now.
+    gc.collect()
+    gc.freeze()
     if arguments.device.type == "cpu":
         settle_cpu(recipe.run.cpu_threads)
     return arguments

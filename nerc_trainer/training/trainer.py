@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from accelerate.utils import DynamoBackend
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
@@ -147,16 +148,23 @@ class NercTrainer(Trainer):
         """
         self.optimizer = None
         self._micro_batches = 0
-        if self.is_fsdp_enabled or self.args.torch_compile:  # these have laid hold of all weights before
+        if self._weights_are_taken():
             return self.train()
-        vocabulary = self.model.get_input_embeddings().num_embeddings
-        with only_used_rows(self.model, self.train_dataset.occurring(vocabulary)):
+        with only_used_rows(self.model, self.train_dataset.occurring):
             try:
                 return self.train()
             finally:
-                # DistributedDataParallel keeps a list of the weights that it was made with, so each training makes one.
                 if self.model_wrapped is not self.model:
-                    self.model_wrapped = self.accelerator.unwrap_model(self.model_wrapped, keep_fp32_wrapper=False)
+                    # DistributedDataParallel keeps a list of its weights, so each training needs one of its own, and
+                    # accelerate wraps the forward of a model once for each.
+                    vars(self.model).pop("forward", None)
+                    vars(self.model).pop("_original_forward", None)
+                    self.model_wrapped = self.model
+
+    def _weights_are_taken(self) -> bool:
+        """Whether something refers to the model's weights from one training to the next, so that none may change."""
+        compiled = self.accelerator.state.dynamo_plugin.backend != DynamoBackend.NO
+        return self.is_fsdp_enabled or self.is_deepspeed_enabled or compiled or self.args.n_gpu > 1
 
     # Training
 

@@ -35,18 +35,18 @@ def measure(quick: bool) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _write_corpus(folder, train, held_out)
-        seconds = {name: _ours(folder, name, rounds, ranks, bf16) for name, (ranks, bf16) in SIDES.items()}
+        seconds = {side: _ours(folder, side, rounds, ranks, bf16) for side, (ranks, bf16) in SIDES.items()}
         first = folder / "first.json"
         history = folder / "float32" / "history.jsonl"
         first.write_text(json.dumps(json.loads(history.read_text(encoding="utf-8").splitlines()[0])["ids"]))
         stock = _timed([sys.executable, __file__, str(folder), str(rounds)])
         figures |= {"vs_stock": round(stock / seconds["float32"], 3), "stock_seconds": round(stock, 1)}
-        for name, taken in seconds.items():
-            rows = [json.loads(line) for line in (folder / name / "history.jsonl").read_text().splitlines()]
-            figures |= {f"{name}_vs_stock": round(stock / taken, 3), f"{name}_seconds": round(taken, 1)}
-            figures[f"{name}_test_f1"] = [round(row["test"]["f1"], 4) for row in rows]
+        for side, taken in seconds.items():
+            rows = [json.loads(line) for line in (folder / side / "history.jsonl").read_text().splitlines()]
+            figures |= {f"{side}_vs_stock": round(stock / taken, 3), f"{side}_seconds": round(taken, 1)}
+            figures[f"{side}_test_f1"] = [round(row["test"]["f1"], 4) for row in rows]
             phases = {phase for row in rows for phase in row["seconds"]}
-            figures[f"{name}_phases"] = {
+            figures[f"{side}_phases"] = {
                 phase: round(sum(row["seconds"].get(phase, 0.0) for row in rows), 2) for phase in sorted(phases)
             }
         figures["stock_test_f1"] = json.loads((folder / "stock.json").read_text())

@@ -43,6 +43,20 @@ def test_the_loss_of_stock_heads_does_hang_on_it(whole: dict[str, float], tmp_pa
     assert step(2, 2, 2, "stock", tmp_path)["norm"] > 1.5 * whole["norm"]
 
 
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_the_third_training_is_like_the_first(ranks: int, tmp_path: Path) -> None:
+    """accelerate wraps model and forward anew where a training has weights of its own."""
+    done = run(ranks, [str(Path(__file__).with_name("training_again_run.py"))], tmp_path)
+    assert done.returncode == 0, done.stderr
+    trainings = json.loads(done.stdout.strip().splitlines()[-1])
+    assert len(trainings) == 3
+    for training in trainings:
+        assert training["computed_in"] == ["torch.bfloat16"]
+        assert training["only_rows_in_use"]
+        assert training["ranks_agree"]
+        assert training["wrappers"] == (trainings[0]["wrappers"] if ranks == 1 else 0), "its own forward again"
+
+
 @pytest.mark.parametrize("with_llm", [False, True])
 def test_a_run_on_two_ranks_is_the_run_on_one(with_llm: bool, tmp_path: Path) -> None:
     outcomes = []
