@@ -194,6 +194,16 @@ def test_labels_are_looked_up_when_they_are_needed(wordpiece: PreTrainedTokenize
     assert "labels" not in PieceDataset(text, np.array([0]))[0]
 
 
+def test_occurring_are_the_sub_words_of_all_pieces_and_the_padding(wordpiece: PreTrainedTokenizerFast) -> None:
+    text = encode_words([["the"], ["on"] * 40, ["treehouse", "on"], ["being"]], wordpiece, 16)
+    dataset = PieceDataset(text, np.array([1, 2]))
+    assert len(dataset) > 2, "a sentence in several pieces"
+    ids = {int(index) for place in range(len(dataset)) for index in dataset[place]["input_ids"]}
+    occurring = dataset.occurring(len(wordpiece))
+    assert set(np.flatnonzero(occurring).tolist()) == ids | {wordpiece.pad_token_id}
+    assert not occurring[wordpiece.convert_tokens_to_ids("the")]
+
+
 def test_flat_tags_are_laid_out_like_the_words(wordpiece: PreTrainedTokenizerFast) -> None:
     tag_ids = [[1, 2, 0], [0], [3, 4, 4, 0]]
     text = encode_words([["tree"] * len(row) for row in tag_ids], wordpiece, 4)
