@@ -1,4 +1,4 @@
-# make demo: LLM labels and the main job on a small corpus, about five minutes on two cores.   make test: the tests.
+# make demo: LLM labels and the main job on a small corpus, about three minutes on two cores.   make test: the tests.
 # Both set up .venv first. PYTHON=python3.12 chooses another Python than python3; it must be 3.10 or newer.
 PYTHON ?= python3
 VENV := .venv

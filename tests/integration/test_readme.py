@@ -365,7 +365,7 @@ def test_the_demo_as_it_is(shell: Shell) -> None:
     history = (shell.copy / "runs" / "quickstart" / "history.jsonl").read_text().splitlines()
     scores = [json.loads(line)["test"]["f1"] for line in history]
     assert len(scores) == 6, said
-    # README says 0.78 and 0.93; other processors round otherwise, which moves them.
+    # README says 0.79 and 0.94; other processors round otherwise, which moves them.
     assert scores[0] > 0.7
     assert scores[-1] > 0.89
     assert "round-05-added-0250" in shell.run("nerc-trainer hub ls runs/quickstart")
