@@ -53,7 +53,7 @@ class RunSection(Section):
         default=1,
         ge=1,
         description="Threads of each process on a machine without GPU. With one, the result is the same to the last "
-        "bit on any number of processes; use more processes for more cores.",
+        "bit on one process and on two.",
     )
 
     @field_validator("dir")
