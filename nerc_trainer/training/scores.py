@@ -105,7 +105,7 @@ def encoder_means(trainer: NercTrainer, dataset: PieceDataset) -> np.ndarray:
 
     hook = encoder.register_forward_hook(catch)
     try:
-        trainer._forward(dataset, keep, "comparing", trainer.score_in)
+        trainer.run_batches(dataset, keep, "comparing", trainer.score_in)
     finally:
         hook.remove()
     piece_sums = trainer.accelerator.reduce(sums, "sum").cpu().numpy()

@@ -15,8 +15,8 @@ from nerc_trainer.corpus.batches import IGNORED
 from nerc_trainer.corpus.encode import PieceDataset, encode_words
 from nerc_trainer.corpus.labels import LabelSet
 from nerc_trainer.recipe.experiments import MixingMode, MixingSection
+from nerc_trainer.training.inference import WordPredictions
 from nerc_trainer.training.mixing import MODES, Mix, fine_tune, mode_by, probably_clean, train_mixed, vote
-from nerc_trainer.training.trainer import WordPredictions
 from nerc_trainer.training.training_set import TrainingSet
 
 SENTENCES = [["the", "tree"], ["house"], ["be", "on", "the"], ["un", "the"], ["ing"], ["tree", "house"]]
