@@ -66,11 +66,11 @@ def grow_embeddings(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) 
     import torch
 
     vocabulary = tokenizer.get_vocab()
-    pairs = [
+    pairs = sorted(  # a tokenizer gives its vocabulary in another order in every process, and sums of floats would too
         (index, vocabulary[entry.lower()], entry == entry.upper() and len(entry) > 1)
         for entry, index in vocabulary.items()
         if entry != entry.lower() and entry.lower() in vocabulary
-    ]
+    )
     own, plain, is_upper = (torch.tensor(column) for column in zip(*pairs, strict=True))
     model.resize_token_embeddings(max(vocabulary.values()) + 1, mean_resizing=False)
     weight = model.get_input_embeddings().weight

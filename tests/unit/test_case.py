@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import random
 from pathlib import Path
 
 import pytest
@@ -88,6 +90,22 @@ def test_new_entries_begin_as_the_old_ones_and_a_shared_direction(
     torch.testing.assert_close(moves["The"], moves["A"])  # one letter may begin a word in lower case
     torch.testing.assert_close(moves["THE"], moves["##HOUSE"])
     assert torch.linalg.norm(moves["The"] - moves["THE"]) > 0.1 * torch.linalg.norm(moves["The"])
+
+
+def test_the_order_of_the_vocabulary_is_not_in_the_vectors(
+    tagger: BertForTokenClassification, wordpiece: PreTrainedTokenizerFast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tokenizer's vocabulary is a hash map with an order of its own in every process; sums of floats have one too."""
+    cased = keep_case(wordpiece)
+    entries = list(cased.get_vocab().items())
+    found = set()
+    for seed in range(20):
+        shuffled = dict(random.Random(seed).sample(entries, len(entries)))
+        monkeypatch.setattr(cased, "get_vocab", lambda shuffled=shuffled: shuffled)
+        grown = copy.deepcopy(tagger)
+        grow_embeddings(grown, cased)
+        found.add(grown.get_input_embeddings().weight.detach().numpy().tobytes())
+    assert len(found) == 1
 
 
 def test_words_begin_at_capital_entries_too(wordpiece: PreTrainedTokenizerFast) -> None:
