@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import get_args
 
 from accelerate import PartialState
 
@@ -15,14 +16,12 @@ from nerc_trainer.active.sampler import EntropySamplerCallback
 from nerc_trainer.active.stage import build_rounds
 from nerc_trainer.corpus.column import Column
 from nerc_trainer.ranks import on_main
+from nerc_trainer.recipe.active import Strategy
 from nerc_trainer.recipe.load import load_recipe
 from nerc_trainer.training.job import join_ranks, leave_ranks, read_corpus
 
 CASES = {
-    "entropy": {},
-    "bald": {"strategy": "bald"},
-    "committee": {"strategy": "committee"},
-    "disagreement": {"strategy": "disagreement"},
+    **{strategy: {"strategy": strategy} for strategy in get_args(Strategy)},
     "doubt": {"strategy": "least_confidence", "llm_doubt": 1.0, "query_words": 60},
     "kmeans": {"diversity": "kmeans"},
     "coreset": {"strategy": "bald", "diversity": "coreset", "query_words": 60},

@@ -18,6 +18,7 @@ from nerc_trainer.active.journal import RunJournal
 from nerc_trainer.active.rounds import Rounds
 from nerc_trainer.active.sampler import EntropySamplerCallback
 from nerc_trainer.active.stage import build_rounds
+from nerc_trainer.active.strategies import MEASURES
 from nerc_trainer.corpus.conll import read_conll
 from nerc_trainer.corpus.encode import PieceDataset
 from nerc_trainer.corpus.load import load_corpus
@@ -381,6 +382,22 @@ def test_a_part_is_scored_where_only_the_doubt_about_the_llm_is(start: Start) ->
     assert rounds.history[2]["scoring"]["scored"] == round(0.3 * left)
 
 
+def test_doubt_about_the_llm_counts_how_sure_it_says_it_is(start: Start) -> None:
+    """Where the strategy has no say, being nearly 0 beside the doubt, that alone orders the pool."""
+    rounds = start("active.strategy=longest", "active.llm_doubt=1e6", "active.query_size=20")
+    play(rounds)
+    training_set = rounds.sampler.training_set
+    pool, ids = training_set.pool(), training_set.ids
+    labels = training_set.tag_ids()
+    dataset = PieceDataset(rounds.bench.text, pool, labels)
+    agreed = 1 - rounds.trainer.uncertainty(dataset, MEASURES["disagreement"])
+    sure = np.array([0.5 + 0.5 * (sentence % 3 == 0) for sentence in pool])
+    rounds.trainer.begin_round(1)
+    asked = rounds.sampler.selection["ids"]
+    assert asked == [ids[sentence] for sentence in pool[np.argsort(sure * agreed)][:20]]
+    assert asked != [ids[sentence] for sentence in pool[np.argsort(agreed)][:20]], "so its own confidence shows"
+
+
 def test_sub_words_of_another_corpus_are_deleted(start: Start, tmp_path: Path) -> None:
     old = tmp_path / "run" / "encoded" / "train-0123"
     old.mkdir(parents=True)
@@ -466,6 +483,16 @@ def test_signs_are_kept_so_that_a_run_taken_up_again_decides_by_them(start: Star
     again = start(*RULES, "active.min_iterations=4")
     assert again.sampler.stop_set.sentences.tolist() == rounds.sampler.stop_set.sentences.tolist()
     assert again.sampler.stop_set.signs(again.trainer, 1) == seen
+
+
+@pytest.mark.parametrize(("worth", "ends"), [(1e-9, True), (1e9, False)])
+def test_points_that_cost_more_than_they_are_worth_end_the_run(start: Start, worth: float, ends: bool) -> None:
+    rules = ("active.min_iterations=0", "active.max_iterations=4", "active.improvement_threshold=0")
+    rounds = start(*rules, *LEARNS, "active.patience=9", f"active.stop.dollars_per_point={worth}")
+    reason = rounds.run()
+    assert rounds.history[3]["f1"] > rounds.history[0]["f1"], "so the price is one of a gain"
+    assert len(rounds.history) == (4 if ends else 5)
+    assert ("points of F1 on dev for" in str(reason)) == ends
 
 
 def test_without_a_rule_nothing_is_measured(start: Start) -> None:
