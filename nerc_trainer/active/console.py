@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from accelerate import PartialState
 
+from nerc_trainer.active.record import paid_by_round
 from nerc_trainer.card import AGGREGATION
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def show_loading(
 
 
 def show_rounds(history: Sequence[Mapping[str, Any]]) -> None:
-    """A table of the rounds."""
+    """A table of the rounds; dollars are those of all labels that the rounds have asked for."""
     from rich.console import Console
     from rich.table import Table
 
@@ -53,12 +54,12 @@ def show_rounds(history: Sequence[Mapping[str, Any]]) -> None:
     with_test = any(row["test"] for row in history)
     for name in ("round", "sentences", "words", "dollars", "F1 dev", *(["F1 test"] if with_test else []), "branch"):
         table.add_column(name, justify="left" if name == "branch" else "right", no_wrap=True)
-    for row in history:
+    for row, dollars in zip(history, paid_by_round(history), strict=True):
         table.add_row(
             str(row["round"]),
             str(row["expert_sentences"]),
             str(row["tokens"]),
-            f"{row['dollars']:.2f}",
+            f"{dollars:.2f}",
             f"{row['f1']:.4f}",
             *([f"{row['test']['f1']:.4f}" if row["test"] else "-"] if with_test else []),
             row["branch"],

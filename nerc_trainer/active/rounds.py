@@ -97,20 +97,22 @@ class Rounds:
 
     def restore(self) -> None:
         """Take up what earlier starts of the run have left: their rounds, the expert's labels, the newest model."""
-        self.history, labels, second, newest = on_main(self._left_behind)
+        self.history, labels, second, newest, steps = on_main(self._left_behind)
         self.sampler.training_set.add_second(second)
         self.sampler.training_set.add_expert(labels)
+        self.trainer.steps_taken = steps
         if newest is not None:
             self.tell(f"carrying on in round {len(self.history)} with the model of {newest}")
             self._load(Path(newest))
         if self.history and self.history[-1]["published"] == PENDING:
             self._begin_to_publish(self.history[-1])
 
-    def _left_behind(self) -> tuple[list[dict[str, Any]], list[Any], list[Any], str | None]:
+    def _left_behind(self) -> tuple[list[dict[str, Any]], list[Any], list[Any], str | None, int]:
         history = self.journal.history()
         newest = self.journal.model_to_go_on_from(len(history))
         labels, second = self.journal.expert_labels(), self.journal.second_labels()
-        return history, labels, second, str(newest) if newest else None
+        trained = self.journal.trained(len(history)) or self.journal.trained(len(history) - 1) or {}
+        return history, labels, second, str(newest) if newest else None, trained.get("steps", 0)
 
     def _load(self, folder: Path) -> None:
         from nerc_trainer.modeling.load import read_weights
@@ -206,7 +208,8 @@ class Rounds:
         on_main(lambda: self.trainer.processing_class.save_pretrained(folder))
         on_main(lambda: self.journal.sync_model(number))
         with_save = {**seconds, "save": time.perf_counter() - started}
-        on_main(lambda: self.journal.complete_model(number, {"seconds": with_save}))
+        training = {"seconds": with_save, "steps": self.trainer.steps_taken}
+        on_main(lambda: self.journal.complete_model(number, training))
         return with_save
 
     def evaluate(self, number: int, seconds: dict[str, float]) -> dict[str, Any]:

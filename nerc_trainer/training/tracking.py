@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 def round_metrics(record: Mapping[str, Any]) -> dict[str, float]:
     """What a tracker is told of a round, from its line in history.jsonl."""
     test = {"round/test_f1": record["test"]["f1"]} if record["test"] else {}
+    second = {"round/llm_dollars": record["llm_dollars"]} if "llm_dollars" in record else {}
     return {
         "round/number": record["round"],
         **{f"round/{name}": record[name] for name in ("f1", "precision", "recall", "accuracy", "loss")},
@@ -27,6 +28,7 @@ def round_metrics(record: Mapping[str, Any]) -> dict[str, float]:
         "round/expert_sentences": record["expert_sentences"],
         "round/expert_words": record["tokens"],
         "round/dollars": record["dollars"],
+        **second,
         "round/seconds": sum(record["seconds"].values()),
     }
 
@@ -35,8 +37,8 @@ class RoundTracking(RoundCallback):
     """Stands between a trainer and its trackers, so that all rounds make one run there.
 
     Left to itself, Trainer ends the trackers' run with each round's training, and begins to count steps from nothing at
-    the next. Here the run ends with the rounds, steps go on from round to round, and each round is logged at its own
-    number. A tracker that fails is told about once and never stops a round.
+    the next. Here the run ends with the rounds, steps go on from round to round and from start to start, and each round
+    is logged at its own number. A tracker that fails is told about once and never stops a round.
     """
 
     def __init__(self, trainer: NercTrainer) -> None:
@@ -44,8 +46,8 @@ class RoundTracking(RoundCallback):
         self._trackers = [one for one in trainer.callback_handler.callbacks if isinstance(one, kinds)]
         for tracker in self._trackers:
             trainer.remove_callback(tracker)
+        self._trainer = trainer
         self._has_begun = self._is_training = False
-        self._steps_before = 0
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -59,7 +61,6 @@ class RoundTracking(RoundCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         self._is_training = False
-        self._steps_before += state.global_step
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         self._tell("on_step_end", args, self._going_on(state), control, **kwargs)
@@ -74,7 +75,7 @@ class RoundTracking(RoundCallback):
 
     def _going_on(self, state: TrainerState) -> TrainerState:
         """The state with steps counted over all rounds; between trainings it is still at the end of the last one."""
-        steps = self._steps_before + (state.global_step if self._is_training else 0)
+        steps = self._trainer.steps_taken + (state.global_step if self._is_training else 0)
         return replace(state, global_step=steps)
 
     def on_round_end(

@@ -70,6 +70,7 @@ class NercTrainer(InferenceTrainer):
         self.batch_size = batch_size
         self._optimizer_section = optimizer_section or OptimizerSection()
         self.round_number = 0
+        self.steps_taken = 0  # over all trainings of a run
         self._micro_batches = 0
         tokenizer, vocabulary = self.processing_class, model.get_input_embeddings().num_embeddings
         self._starts = None if tokenizer is None else word_starts(tokenizer, vocabulary)
@@ -126,6 +127,11 @@ class NercTrainer(InferenceTrainer):
         """
         self.optimizer = None
         self._micro_batches = 0
+        output = self._train_what_is_used()
+        self.steps_taken += output.global_step
+        return output
+
+    def _train_what_is_used(self) -> TrainOutput:
         if self._weights_are_taken():
             return self.train()
         with only_used_rows(self.model, self.train_dataset.occurring):

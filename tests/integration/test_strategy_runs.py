@@ -306,6 +306,7 @@ def test_a_run_taken_up_again_asks_for_the_same(start: Start, settings: tuple[st
     again.trainer.begin_round(3)
     assert [row["ids"] for row in again.history] == [row["ids"] for row in undisturbed.history]
     assert again.sampler.selection == undisturbed.sampler.selection
+    assert again.trainer.steps_taken == undisturbed.trainer.steps_taken > 0, "so trackers count on"
 
 
 PART = (

@@ -83,7 +83,7 @@ def test_a_tracker_that_fails_stops_no_round_and_is_told_about_once(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tracking = RoundTracking.__new__(RoundTracking)
-    tracking._trackers, tracking._steps_before, tracking._is_training = [BrokenTracker()], 0, False
+    tracking._trackers, tracking._trainer, tracking._is_training = [BrokenTracker()], _NoModel(), False  # type: ignore[assignment]
     rewrite = integration_utils.rewrite_logs
     for _ in range(2):
         tracking.on_round_end(None, TrainerState(), TrainerControl(), trainer=_NoModel(), record=RECORD)  # type: ignore[arg-type]
@@ -92,7 +92,7 @@ def test_a_tracker_that_fails_stops_no_round_and_is_told_about_once(
 
 
 class _NoModel:
-    model = None
+    model, steps_taken = None, 0
 
 
 def test_metrics_of_a_round() -> None:
@@ -102,3 +102,5 @@ def test_metrics_of_a_round() -> None:
     assert found["round/expert_words"] == 99
     assert found["round/seconds"] == 3.0
     assert "round/test_f1" not in round_metrics({**RECORD, "test": None})
+    assert "round/llm_dollars" not in found
+    assert round_metrics({**RECORD, "llm_dollars": 0.5})["round/llm_dollars"] == 0.5
