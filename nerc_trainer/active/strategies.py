@@ -101,7 +101,7 @@ def _of_logits(of_words: Callable[[torch.Tensor], torch.Tensor], combine: Combin
 MEASURES: dict[str, Measure] = {
     "entropy": ENTROPY,  # Settles and Craven (2008): token entropy
     "sum_entropy": _of_logits(word_entropy, "sum"),  # the same paper: total token entropy
-    "max_entropy": _of_logits(word_entropy, "max"),
+    "max_entropy": _of_logits(word_entropy, "max"),  # the same number a word, and the worst word for the sentence
     "entity_entropy": _of_logits(entity_entropy, "mean"),
     "least_confidence": _of_logits(surprise, "sum"),
     "mnlp": _of_logits(surprise, "mean"),
