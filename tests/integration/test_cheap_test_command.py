@@ -141,6 +141,18 @@ def test_useless_labels_are_said_to_be_useless(run: Run, folder: Path) -> None:
     assert f1["with_proxy"]["high"] - f1["with_proxy"]["low"] <= 1.03 * (f1["alone"]["high"] - f1["alone"]["low"])
 
 
+def test_the_llm_s_labels_widen_no_interval_of_the_level_that_is_asked_for(run: Run, folder: Path) -> None:
+    """Of this sample they narrow the intervals of 0.95, and would double one of 0.999."""
+    words = ["run.seed=3", "cheap_test.choice=random", "cheap_test.other=other"]
+    for level in (0.95, 0.999):
+        assert run(*words, f"cheap_test.level={level}")[0] == 0
+        figures = figures_of(folder)
+        for row in [*figures["figures"].values(), *figures["differences"].values()]:
+            alone, powered = (row[side]["high"] - row[side]["low"] for side in ("alone", "with_proxy"))
+            assert powered <= 1.03 * alone
+            assert (row["weight"] > 0) == (powered < alone)
+
+
 def test_two_taggers_and_a_tagger_in_the_place_of_an_llm(run: Run, folder: Path) -> None:
     status, out, err = run("cheap_test.other=other", "cheap_test.labels=null", "cheap_test.labeller=other")
     assert status == 0, err
