@@ -216,6 +216,30 @@ def test_a_real_expert_fills_in_a_file(run: Run, folder: Path) -> None:
     assert read_rows(answers)[:60] == rows, "what is paid for stays"
 
 
+def test_a_real_expert_is_shown_the_words_of_the_recipe_s_columns(run: Run, folder: Path) -> None:
+    truth = {tuple(row["tokens"]): row["ner_tags"] for row in read_rows(folder / "test.jsonl")}
+    sentences = (
+        "".join(f"{at}\t{word}\t{tag}\n" for at, (word, tag) in enumerate(zip(words, tags, strict=True)))
+        for words, tags in truth.items()
+    )
+    (folder / "test.conll").write_text("\n".join(sentences))
+    words = ["data.test=test.conll", "data.columns=[_,tokens,ner_tags]", "data.separator=tab"]
+    words += ["cheap_test.labels=null", "cheap_test.labeller=other"]
+    assert run(*words)[0] == 0
+    simulated = figures_of(folder)
+
+    words.append("cheap_test.answers=answers.jsonl")
+    assert "60 of 60 chosen sentences wait" in run(*words)[1]
+    rows = read_rows(folder / "answers.jsonl")
+    write_rows(folder / "answers.jsonl", [{**row, "ner_tags": truth[tuple(row["tokens"])]} for row in rows])
+    words_alone = "\n\n".join("\n".join(sentence) for sentence in truth)
+    for text in ((folder / "test.conll").read_text(), words_alone):
+        (folder / "test.conll").write_text(text)
+        assert run(*words)[0] == 0
+        assert figures_of(folder)["figures"] == simulated["figures"]
+        (folder / "run/cheap-test/cheap_test.json").unlink()
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
