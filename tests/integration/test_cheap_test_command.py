@@ -240,6 +240,21 @@ def test_a_real_expert_is_shown_the_words_of_the_recipe_s_columns(run: Run, fold
         (folder / "run/cheap-test/cheap_test.json").unlink()
 
 
+def test_a_plan_asks_a_real_expert_for_a_pilot_first_and_says_so(run: Run, folder: Path) -> None:
+    words = ["cheap_test.answers=answers.jsonl", "--plan"]
+    _, asks, _ = run(*words)
+    assert "60 of 60 chosen sentences wait for the expert" in asks
+    assert "for an interval" not in asks
+    truth = {row["id"]: row["ner_tags"] for row in read_rows(folder / "test.jsonl")}
+    rows = [{**row, "ner_tags": truth[row["id"]]} for row in read_rows(folder / "answers.jsonl")]
+    write_rows(folder / "answers.jsonl", rows)
+    _, plans, _ = run(*words)
+    assert "for an interval 0.05 wide" in " ".join(plans.split())
+    page = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    for text in (run("--help")[1], page):
+        assert "judged by the labels that are there: a pilot of" in " ".join(text.split())
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
