@@ -338,6 +338,15 @@ def test_keys_that_the_page_names_are_keys_of_a_recipe(tmp_path: Path) -> None:
             load_recipe(tmp_path / "my.yaml", [code, *(["hub.repo=me/tagger"] if key == "hub.mode" else [])])
 
 
+def test_every_stage_has_a_recipe_for_conll2003_that_the_tables_name() -> None:
+    table = (ROOT / "recipes" / "conll2003" / "README.md").read_text(encoding="utf-8")
+    for stage in ("annotate", "compare", "threshold", "active", "cheap_test"):
+        assert f"conll2003/{stage}" in shipped_recipes()
+        assert f"| `{stage}.yaml` |" in table
+        verb = stage.replace("_", "-")
+        assert f"`nerc-trainer {verb} conll2003/{stage}`" in PAGE
+
+
 PAGES = [ROOT / "README.md", *sorted((ROOT / "recipes").rglob("*.md")), *sorted((ROOT / "recipes").rglob("*.yaml"))]
 
 
