@@ -34,6 +34,12 @@ def indented(page: str) -> list[str]:
     return _INDENTED.findall(_FENCE.sub("", page))
 
 
+def column(page: str, table: str, number: int) -> list[str]:
+    """The inline code in a column, from 1, of the table whose first row begins with ``table``."""
+    rows = page[page.index(table) :].split("\n\n")[0].splitlines()
+    return [code for row in rows for code in inline_code(row.split("|")[number])]
+
+
 def inline_code(page: str) -> list[str]:
     """What stands between backticks in a line of text or a table."""
     return re.findall(r"`([^`\n]+)`", _FENCE.sub("", page))

@@ -115,7 +115,12 @@ def evaluate(
     ),
 )
 @takes_recipe
-@click.option("--plan", is_flag=True, help="Say how many expert labels the wanted width of the interval needs.")
+@click.option(
+    "--plan",
+    is_flag=True,
+    help="Say how many expert labels an interval of cheap_test.width needs, judged by the labels that are there: a "
+    "pilot of cheap_test.sentences. Without them it asks for these first.",
+)
 def cheap_test(recipe: str, overrides: tuple[str, ...], plan: bool) -> None:
     """Measure the tagger of RECIPE, or compare two, on a test set of which the expert labels a part, and an LLM all.
 

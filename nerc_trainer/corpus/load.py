@@ -132,16 +132,14 @@ def load_corpus(
     )
 
 
-def load_split(data: "DataSection", name: str) -> tuple[Sentences, list[str]]:
-    """One split by itself with its tags as BIO and the ids that it has in a corpus, and notes about it."""
-    sentences = _read_split(data, name)
+def load_split(data: "DataSection", name: str, may_be_unlabelled: bool = False) -> tuple[Sentences, list[str]]:
+    """One split by itself with its tags as BIO and the ids that it has in a corpus, and notes about it.
+
+    With ``may_be_unlabelled`` its file may lack labels; such a sentence has no tags.
+    """
+    sentences = _read_split(data, name, may_be_unlabelled)
     notes = _normalize_tags(name, sentences, data)
-    return sentences, notes + give_ids(name, sentences)
-
-
-def give_ids(split: str, sentences: Sentences) -> list[str]:
-    """Make ids where the source has none that are complete and unique, in place; return notes about it."""
-    return _assign_ids(split, sentences, [_digest(tokens) for tokens in sentences.tokens])
+    return sentences, notes + _assign_ids(name, sentences, [_digest(tokens) for tokens in sentences.tokens])
 
 
 def _read_split(data: "DataSection", name: str, may_be_unlabelled: bool = False) -> Sentences:

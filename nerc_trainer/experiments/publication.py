@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from nerc_trainer.active.record import installed_versions, run_id
 from nerc_trainer.costs import ExpertWork, expert_dollars
 from nerc_trainer.experiments.cell import digest
-from nerc_trainer.files import sync_folder, write_json, write_text
+from nerc_trainer.files import sync_folder, write_bytes, write_json, write_text
 from nerc_trainer.public_names import without_folders
 from nerc_trainer.ranks import on_main
 from nerc_trainer.training.workbench import data_facts, make_publisher, write_labels
@@ -51,12 +51,14 @@ def keep_model(bench: Workbench, cell: Cell, figures: Mapping[str, Any], branch:
 
     def complete() -> None:
         from nerc_trainer.card import render_card
+        from nerc_trainer.card_chart import CHART_NAME, card_chart
         from nerc_trainer.hub import seal
 
         trainer.processing_class.save_pretrained(partial)
         record = model_record(recipe, bench.corpus, cell, figures, branch)
         write_json(partial / "round.json", record)
         write_labels(partial, recipe, bench.corpus.labels)
+        write_bytes(partial / f"{CHART_NAME}.png", card_chart(record).png)
         write_text(partial / "README.md", render_card(record))
         seal(partial)
         shutil.rmtree(folder, ignore_errors=True)  # of another recipe, whose figures are gone

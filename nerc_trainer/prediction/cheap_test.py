@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nerc_trainer.corpus.labels import LabelSet, Span, tags_to_spans
 from nerc_trainer.corpus.llm_labels import read_llm_labels
-from nerc_trainer.corpus.load import give_ids, is_jsonl, load_split
+from nerc_trainer.corpus.load import load_split
 from nerc_trainer.corpus.source import Sentences
 from nerc_trainer.costs import ExpertWork, expert_dollars, expert_seconds
 from nerc_trainer.errors import NercError
@@ -31,7 +30,6 @@ from nerc_trainer.evaluation.intervals import entity_counts
 from nerc_trainer.files import write_json
 from nerc_trainer.prediction.answers import ask_for, read_answers
 from nerc_trainer.prediction.cheap_table import show_figures, show_plan
-from nerc_trainer.prediction.readers import read_sentences
 from nerc_trainer.prediction.tagger import Tagged, load_tagger, tag_all
 
 if TYPE_CHECKING:
@@ -89,11 +87,14 @@ def cheap_test(recipe: Recipe, only_plan: bool) -> None:
     if true is None:
         return
     judged = [_judge(one, true, proxy, sample) for one in (first, second) if one is not None]
-    found: dict[str, Estimate] = {figure: estimate(judged[0], sample, figure) for figure in FIGURES}
+    found: dict[str, Estimate] = {figure: estimate(judged[0], sample, figure, section.level) for figure in FIGURES}
     differences: dict[str, Estimate] = {}
     if second is not None:
         apart = disputed(first.spans, second.spans)
-        differences = {figure: estimate_difference(judged[0], judged[1], apart, sample, figure) for figure in FIGURES}
+        differences = {
+            figure: estimate_difference(judged[0], judged[1], apart, sample, figure, section.level)
+            for figure in FIGURES
+        }
     words = sum(len(sentences.tokens[index]) for index in sample.positions)
     if only_plan:
         show_plan(_plan(recipe, {**found, **_named(differences)}, words / len(sample)), section)
@@ -121,27 +122,12 @@ def cheap_test(recipe: Recipe, only_plan: bool) -> None:
 
 
 def _read_test(recipe: Recipe) -> tuple[Sentences, list[str]]:
-    """The sentences to measure on; their tags are the truth of a simulation, and not looked at where an expert asks."""
+    """The sentences to measure on; their tags are the truth of a simulation, and may be missing where people label."""
     data, split = recipe.data, recipe.cheap_test.split
     name = getattr(data, split)
     if name is None:
         raise NercError(f"data.{split} is null; name a file, or choose another split in cheap_test.split")
-    if recipe.cheap_test.answers is None or data.dataset is not None:
-        sentences, notes = load_split(data, name)
-    else:
-        rows = list(read_sentences(Path(name), "jsonl" if is_jsonl(Path(name), data.format) else "conll"))
-        kept = [row for row in rows if row.tokens]
-        ids = [str(row.row.get("id") or "") for row in kept]
-        sentences = Sentences(
-            tokens=[row.tokens for row in kept],
-            ner_tags=[["O"] * len(row.tokens) for row in kept],
-            ids=ids,
-            documents=[row.document for row in kept],
-        )
-        notes = give_ids(name, sentences)
-    if not sentences.tokens:
-        raise NercError(f"data.{split} = {name}: no sentence in the file; name another file")
-    return sentences, notes
+    return load_split(data, name, may_be_unlabelled=recipe.cheap_test.answers is not None)
 
 
 def _tag(model: str, sentences: Sentences) -> _Tagging:

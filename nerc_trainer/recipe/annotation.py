@@ -141,7 +141,8 @@ class AnnotationSection(Section):
         default_factory=dict, description="Prices by model; those of public models are known without."
     )
     ledger: Path | None = Field(
-        default=None, description="File of all replies; <run.dir>/ledger.sqlite when not given. Runs may share it."
+        default=None,
+        description="File of all replies; <run.dir>/ledger.sqlite when not given. Runs that share one count all of it.",
     )
     known_replies: Path | None = Field(
         default=None, description="A ledger that is only read: replies that someone has paid for already."

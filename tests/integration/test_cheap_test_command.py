@@ -141,6 +141,18 @@ def test_useless_labels_are_said_to_be_useless(run: Run, folder: Path) -> None:
     assert f1["with_proxy"]["high"] - f1["with_proxy"]["low"] <= 1.03 * (f1["alone"]["high"] - f1["alone"]["low"])
 
 
+def test_the_llm_s_labels_widen_no_interval_of_the_level_that_is_asked_for(run: Run, folder: Path) -> None:
+    """Of this sample they narrow the intervals of 0.95, and would double one of 0.999."""
+    words = ["run.seed=3", "cheap_test.choice=random", "cheap_test.other=other"]
+    for level in (0.95, 0.999):
+        assert run(*words, f"cheap_test.level={level}")[0] == 0
+        figures = figures_of(folder)
+        for row in [*figures["figures"].values(), *figures["differences"].values()]:
+            alone, powered = (row[side]["high"] - row[side]["low"] for side in ("alone", "with_proxy"))
+            assert powered <= 1.03 * alone
+            assert (row["weight"] > 0) == (powered < alone)
+
+
 def test_two_taggers_and_a_tagger_in_the_place_of_an_llm(run: Run, folder: Path) -> None:
     status, out, err = run("cheap_test.other=other", "cheap_test.labels=null", "cheap_test.labeller=other")
     assert status == 0, err
@@ -202,6 +214,45 @@ def test_a_real_expert_fills_in_a_file(run: Run, folder: Path) -> None:
 
     assert "20 of 80" in run("cheap_test.answers=answers.jsonl", "cheap_test.sentences=80")[1]
     assert read_rows(answers)[:60] == rows, "what is paid for stays"
+
+
+def test_a_real_expert_is_shown_the_words_of_the_recipe_s_columns(run: Run, folder: Path) -> None:
+    truth = {tuple(row["tokens"]): row["ner_tags"] for row in read_rows(folder / "test.jsonl")}
+    sentences = (
+        "".join(f"{at}\t{word}\t{tag}\n" for at, (word, tag) in enumerate(zip(words, tags, strict=True)))
+        for words, tags in truth.items()
+    )
+    (folder / "test.conll").write_text("\n".join(sentences))
+    words = ["data.test=test.conll", "data.columns=[_,tokens,ner_tags]", "data.separator=tab"]
+    words += ["cheap_test.labels=null", "cheap_test.labeller=other"]
+    assert run(*words)[0] == 0
+    simulated = figures_of(folder)
+
+    words.append("cheap_test.answers=answers.jsonl")
+    assert "60 of 60 chosen sentences wait" in run(*words)[1]
+    rows = read_rows(folder / "answers.jsonl")
+    write_rows(folder / "answers.jsonl", [{**row, "ner_tags": truth[tuple(row["tokens"])]} for row in rows])
+    words_alone = "\n\n".join("\n".join(sentence) for sentence in truth)
+    for text in ((folder / "test.conll").read_text(), words_alone):
+        (folder / "test.conll").write_text(text)
+        assert run(*words)[0] == 0
+        assert figures_of(folder)["figures"] == simulated["figures"]
+        (folder / "run/cheap-test/cheap_test.json").unlink()
+
+
+def test_a_plan_asks_a_real_expert_for_a_pilot_first_and_says_so(run: Run, folder: Path) -> None:
+    words = ["cheap_test.answers=answers.jsonl", "--plan"]
+    _, asks, _ = run(*words)
+    assert "60 of 60 chosen sentences wait for the expert" in asks
+    assert "for an interval" not in asks
+    truth = {row["id"]: row["ner_tags"] for row in read_rows(folder / "test.jsonl")}
+    rows = [{**row, "ner_tags": truth[row["id"]]} for row in read_rows(folder / "answers.jsonl")]
+    write_rows(folder / "answers.jsonl", rows)
+    _, plans, _ = run(*words)
+    assert "for an interval 0.05 wide" in " ".join(plans.split())
+    page = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    for text in (run("--help")[1], page):
+        assert "judged by the labels that are there: a pilot of" in " ".join(text.split())
 
 
 @pytest.mark.parametrize(

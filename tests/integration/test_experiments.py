@@ -80,7 +80,11 @@ def test_a_tagger_is_trained_kept_and_measured_the_same_again(
     said = capsys.readouterr().out
     assert f'pipeline("ner", "{folder}"' in said
     assert ("import nerc_trainer.modeling" in said) == (head == "bilstm")
-    assert ("import nerc_trainer.modeling" in (folder / "README.md").read_text()) == (head == "bilstm")
+    card = (folder / "README.md").read_text()
+    assert ("import nerc_trainer.modeling" in card) == (head == "bilstm")
+    assert "](f1.png)" in card
+    assert (folder / "f1.png").read_bytes().startswith(b"\x89PNG")
+    assert "f1.png" in (folder / "manifest.json").read_text(), "it goes to the branch"
 
     output = recipe.parent / "figures.json"
     assert run("evaluate", folder, recipe.parent / "test.conll", "--output", output) == 0

@@ -1,4 +1,5 @@
-"""README.md is true: all of its commands and Python run, in its order, in a copy of the repository without network.
+"""README.md is true: all commands, those in the table of the stages too, and Python run, in its order, in a copy of the
+repository without network.
 
 `SMALL` and `QUICKSTART` say what is made small so that it takes a minute, `INSTEAD` which commands can't be run as they
 stand, and what is checked in their place. The Hub and the LLM are servers on loopback.
@@ -28,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from hub_server import File, HubServer
 from llm_server import LlmServer
 from people import fill_in
-from readme import Block, blocks, indented, inline_code, shown_commands
+from readme import Block, blocks, column, indented, inline_code, shown_commands
 
 from nerc_trainer.cli import cli
 from nerc_trainer.corpus.conll import read_conll
@@ -42,6 +43,10 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = blocks(PAGE)
 COMMANDS = [command for block in BLOCKS if block.language == "sh" for command in block.commands()]
+# The table of the stages, whose commands for my.yaml are typed as well.
+TABLE = "| stage | command |"
+STAGES = Block("sh", "\n".join(column(PAGE, TABLE, 2)))
+TYPED = [*blocks(PAGE.partition(TABLE)[0]), STAGES, *blocks(PAGE.partition(TABLE)[2])]
 # The recipes that README shows, in its order.
 RECIPES = ("my.yaml", "people.yaml")
 # The reader's corpus: sentences of the sample's splits, with the types of README's example.
@@ -174,12 +179,19 @@ def _letters(shell: Shell) -> None:
     (shell.copy / "letters.txt").write_text("Norapan made me sleepy.\nNothing else helped.\n", encoding="utf-8")
 
 
+def _begin_anew(shell: Shell) -> None:
+    for name in ("my", "my-test"):
+        shutil.rmtree(shell.copy / "runs" / name)
+
+
 # What the reader does before a command.
 BEFORE = {
+    "nerc-trainer recipes validate my.yaml": _begin_anew,  # the table of the stages has done all of it
     "nerc-trainer label import runs/people labelled.json": _people_label,
     "nerc-trainer predict runs/my/models/init-12 letters.txt --output tagged.jsonl": _letters,
 }
-# What a command leaves behind, or says.
+# What a command leaves behind, or says; runs share no ledger, so that what each has cost stands in its own report.
+TEST_LABELS = "nerc-trainer annotate my.yaml data.train=test.jsonl data.test=null run.dir=runs/my-test"
 AFTER: dict[str, Callable[[Shell, str], bool]] = {
     "make demo": lambda shell, said: said.count("round ") >= 6 and "round-05-added-0250" in said,
     "nerc-trainer report runs/quickstart": lambda shell, said: (
@@ -187,6 +199,8 @@ AFTER: dict[str, Callable[[Shell, str], bool]] = {
     ).is_file(),
     "nerc-trainer annotate my.yaml": lambda shell, said: "entity F1 against the truth" in said,
     "nerc-trainer active my.yaml": lambda shell, said: "sentences have LLM labels" in said,
+    TEST_LABELS: lambda shell, said: (shell.copy / "runs" / "my-test" / "ledger.sqlite").is_file(),
+    "nerc-trainer cheap-test my.yaml": lambda shell, said: "20 of 40 sentences labelled by the expert" in said,
     "nerc-trainer hub sync runs/my-offline": lambda shell, said: (
         "round-01-added-0005" in shell.hub.repos["your-name/offline"].branches
     ),
@@ -300,13 +314,16 @@ def run_block(shell: Shell, block: Block) -> None:
 @pytest.mark.timeout(1800)
 def test_every_command_runs(shell: Shell) -> None:
     make_quickstart_small(shell.copy)
-    for block in BLOCKS:
+    for block in TYPED:
         run_block(shell, block)
 
 
 def test_the_tables_of_this_test_name_commands_of_the_page() -> None:
     for name in (*INSTEAD, *BEFORE, *AFTER):
         assert name in COMMANDS
+    assert [block for block in TYPED if block is not STAGES] == BLOCKS
+    verbs = ["analyze", "sweep", "annotate", "compare", "threshold", "active", "annotate", "cheap-test", "report"]
+    assert [command.split()[1] for command in STAGES.commands()] == verbs
 
 
 def test_nothing_to_type_stands_outside_a_fence_that_is_tried() -> None:
@@ -336,6 +353,15 @@ def test_keys_that_the_page_names_are_keys_of_a_recipe(tmp_path: Path) -> None:
             assert f'"{key.rsplit(".", 1)[1]}": {{' in described, code
         if is_:
             load_recipe(tmp_path / "my.yaml", [code, *(["hub.repo=me/tagger"] if key == "hub.mode" else [])])
+
+
+def test_every_stage_has_a_recipe_for_conll2003_that_the_tables_name() -> None:
+    table = (ROOT / "recipes" / "conll2003" / "README.md").read_text(encoding="utf-8")
+    for stage in ("annotate", "compare", "threshold", "active", "cheap_test"):
+        assert f"conll2003/{stage}" in shipped_recipes()
+        assert f"| `{stage}.yaml` |" in table
+        verb = stage.replace("_", "-")
+        assert f"`nerc-trainer {verb} conll2003/{stage}`" in PAGE
 
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "recipes").rglob("*.md")), *sorted((ROOT / "recipes").rglob("*.yaml"))]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from typing import Any
 
 import jinja2
@@ -10,6 +12,7 @@ import yaml
 from huggingface_hub import ModelCard
 
 from nerc_trainer.card import render_card
+from nerc_trainer.card_chart import card_chart
 
 ODD_NAMES = ["no", "on: yes", "# x", "a|b", "`code`", "- dash", "'quote\"", "{{ x }}", "<b>", "é\\n", "a\nb", "1e5"]
 
@@ -143,3 +146,20 @@ def test_a_tagger_of_no_round_tells_what_it_was_trained_on() -> None:
     assert "120 optimizer steps" in card
     assert "Rounds so far" not in card
     assert "active-learning" not in card
+
+
+def test_the_plot_of_a_tagger_of_no_round_has_a_bar_for_each_type() -> None:
+    """Test lacks LOC, and its names may be odd."""
+    alone = record(round=None, labels="truth", mixing=None, steps=120, history=[])
+    assert "](f1.png)" in render_card(alone)
+    for types in (["PER", "LOC"], ODD_NAMES):
+        drawn = card_chart({**alone, "dev": figures(0.7, types), "test": figures(0.6, types[:1])})
+        assert drawn.png.startswith(b"\x89PNG")
+        said = set(re.findall(r"<text[^>]*>([^<]*)</text>", drawn.svg))
+        assert {"all", "dev", "test", "F1 by type"} <= said
+        assert len(said & {html.escape(name, quote=False) for name in types}) >= len(types) - 1  # one has two lines
+        bars = re.findall(r'z\s*" clip-path', drawn.svg)
+        assert len(bars) == (1 + len(types)) + 2
+    without_test = card_chart({**alone, "test": None})
+    assert ">test<" not in without_test.svg
+    assert card_chart(record()).svg != card_chart(alone).svg
