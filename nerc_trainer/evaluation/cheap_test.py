@@ -8,7 +8,8 @@ is seen how far these counts are off, and that is taken off. With counts c and t
 
 unbiased for every lambda. Precision, recall and F1 are ratios of such means. A ratio R = A / B has the linear form
 (delta method) e = (a - R b) / B, and lambda is what makes the variance of e - lambda e* smallest, between 0 and 1.
-With lambda = 0 the expert's labels stand alone, and so they do where the LLM's don't narrow the interval.
+With lambda = 0 the expert's labels stand alone, and so they do where the LLM's don't narrow the interval of the wanted
+level: a smaller variance with fewer degrees of freedom is narrower at some levels and wider at higher ones.
 
 What is estimated is the figure of this very test set, the one that `evaluate` would print if all N sentences had the
 expert's labels. It is a fixed number, and the n are drawn from the N without replacement, so the variance has the
@@ -149,9 +150,10 @@ def proxy_counts(said: Sequence[Sequence[Span]], labels: Sequence[Sequence[Span]
     return counts
 
 
-def estimate(judged: Judged, sample: Sample, figure: Figure) -> Estimate:
-    """Entity precision, recall or F1 of a tagger on all sentences."""
-    return _estimate([(1.0, judged)], sample, figure)
+def estimate(judged: Judged, sample: Sample, figure: Figure, level: float = 0.95) -> Estimate:
+    """Entity precision, recall or F1 of a tagger on all sentences; the LLM's labels count where they narrow the
+    interval of ``level``."""
+    return _estimate([(1.0, judged)], sample, figure, level)
 
 
 def disputed(first: Sequence[Sequence[Span]], second: Sequence[Sequence[Span]]) -> np.ndarray:
@@ -161,10 +163,12 @@ def disputed(first: Sequence[Sequence[Span]], second: Sequence[Sequence[Span]]) 
     return np.array([max(len(one - other), len(other - one)) for one, other in pairs], dtype=float)
 
 
-def estimate_difference(first: Judged, second: Judged, apart: np.ndarray, sample: Sample, figure: Figure) -> Estimate:
+def estimate_difference(
+    first: Judged, second: Judged, apart: np.ndarray, sample: Sample, figure: Figure, level: float = 0.95
+) -> Estimate:
     """How much higher the figure of ``first`` is than that of ``second`` on the same sentences (paired); ``apart`` is
-    what `disputed` says of the two."""
-    return _estimate([(1.0, first), (-1.0, second)], sample, figure, apart)
+    what `disputed` says of the two, ``level`` that of `estimate`."""
+    return _estimate([(1.0, first), (-1.0, second)], sample, figure, level, apart)
 
 
 def labels_for_width(found: Estimate, which: Which, width: float, level: float) -> int:
@@ -197,7 +201,11 @@ def mean_counts(judged: Judged, sample: Sample, weight: float) -> np.ndarray:
 
 
 def _estimate(
-    parts: Sequence[tuple[float, Judged]], sample: Sample, figure: Figure, apart: np.ndarray | None = None
+    parts: Sequence[tuple[float, Judged]],
+    sample: Sample,
+    figure: Figure,
+    level: float,
+    apart: np.ndarray | None = None,
 ) -> Estimate:
     weights = weights_of(sample)
     top, bottom = _RATIOS[figure]
@@ -260,7 +268,7 @@ def _estimate(
     # Agreement on n sentences does not show that fewer than 3 in n would disagree (rule of three).
     least = alone.variance * 3 / len(sample)
     powered = Side(value(at), variance, freedom) if variance > least else Side(value(at), least, alone.freedom)
-    if (apart is None and not 0 < powered.value < 1) or powered.reach(0.95) >= alone.reach(0.95):
+    if (apart is None and not 0 < powered.value < 1) or powered.reach(level) >= alone.reach(level):
         return Estimate(alone, alone, 0.0, *facts)
     return Estimate(alone, powered, weight, *facts)
 

@@ -89,11 +89,14 @@ def cheap_test(recipe: Recipe, only_plan: bool) -> None:
     if true is None:
         return
     judged = [_judge(one, true, proxy, sample) for one in (first, second) if one is not None]
-    found: dict[str, Estimate] = {figure: estimate(judged[0], sample, figure) for figure in FIGURES}
+    found: dict[str, Estimate] = {figure: estimate(judged[0], sample, figure, section.level) for figure in FIGURES}
     differences: dict[str, Estimate] = {}
     if second is not None:
         apart = disputed(first.spans, second.spans)
-        differences = {figure: estimate_difference(judged[0], judged[1], apart, sample, figure) for figure in FIGURES}
+        differences = {
+            figure: estimate_difference(judged[0], judged[1], apart, sample, figure, section.level)
+            for figure in FIGURES
+        }
     words = sum(len(sentences.tokens[index]) for index in sample.positions)
     if only_plan:
         show_plan(_plan(recipe, {**found, **_named(differences)}, words / len(sample)), section)
