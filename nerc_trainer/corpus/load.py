@@ -132,16 +132,16 @@ def load_corpus(
     )
 
 
-def load_split(data: "DataSection", name: str) -> tuple[Sentences, list[str]]:
-    """One split by itself with its tags as BIO and the ids that it has in a corpus, and notes about it."""
-    sentences = _read_split(data, name)
-    notes = _normalize_tags(name, sentences, data)
-    return sentences, notes + give_ids(name, sentences)
+def load_split(data: "DataSection", name: str, labelled: bool = True) -> tuple[Sentences, list[str]]:
+    """One split by itself with its tags as BIO and the ids that it has in a corpus, and notes about it.
 
-
-def give_ids(split: str, sentences: Sentences) -> list[str]:
-    """Make ids where the source has none that are complete and unique, in place; return notes about it."""
-    return _assign_ids(split, sentences, [_digest(tokens) for tokens in sentences.tokens])
+    Of a split that is not ``labelled`` only the words are wanted: whatever tags it has are left out.
+    """
+    sentences = _read_split(data, name, may_be_unlabelled=not labelled)
+    if not labelled:
+        sentences.ner_tags = [[] for _ in sentences.tokens]
+    notes = _normalize_tags(name, sentences, data) if labelled else []
+    return sentences, notes + _assign_ids(name, sentences, [_digest(tokens) for tokens in sentences.tokens])
 
 
 def _read_split(data: "DataSection", name: str, may_be_unlabelled: bool = False) -> Sentences:

@@ -11,7 +11,7 @@ import numpy as np
 
 from nerc_trainer.corpus.labels import LabelSet, Span, tags_to_spans
 from nerc_trainer.corpus.llm_labels import read_llm_labels
-from nerc_trainer.corpus.load import give_ids, is_jsonl, load_split
+from nerc_trainer.corpus.load import load_split
 from nerc_trainer.corpus.source import Sentences
 from nerc_trainer.costs import ExpertWork, expert_dollars, expert_seconds
 from nerc_trainer.errors import NercError
@@ -31,7 +31,6 @@ from nerc_trainer.evaluation.intervals import entity_counts
 from nerc_trainer.files import write_json
 from nerc_trainer.prediction.answers import ask_for, read_answers
 from nerc_trainer.prediction.cheap_table import show_figures, show_plan
-from nerc_trainer.prediction.readers import read_sentences
 from nerc_trainer.prediction.tagger import Tagged, load_tagger, tag_all
 
 if TYPE_CHECKING:
@@ -129,22 +128,7 @@ def _read_test(recipe: Recipe) -> tuple[Sentences, list[str]]:
     name = getattr(data, split)
     if name is None:
         raise NercError(f"data.{split} is null; name a file, or choose another split in cheap_test.split")
-    if recipe.cheap_test.answers is None or data.dataset is not None:
-        sentences, notes = load_split(data, name)
-    else:
-        rows = list(read_sentences(Path(name), "jsonl" if is_jsonl(Path(name), data.format) else "conll"))
-        kept = [row for row in rows if row.tokens]
-        ids = [str(row.row.get("id") or "") for row in kept]
-        sentences = Sentences(
-            tokens=[row.tokens for row in kept],
-            ner_tags=[["O"] * len(row.tokens) for row in kept],
-            ids=ids,
-            documents=[row.document for row in kept],
-        )
-        notes = give_ids(name, sentences)
-    if not sentences.tokens:
-        raise NercError(f"data.{split} = {name}: no sentence in the file; name another file")
-    return sentences, notes
+    return load_split(data, name, labelled=recipe.cheap_test.answers is None)
 
 
 def _tag(model: str, sentences: Sentences) -> _Tagging:

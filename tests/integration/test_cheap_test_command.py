@@ -13,7 +13,9 @@ from transformers import BertForTokenClassification, PreTrainedTokenizerFast
 
 from nerc_trainer.cli import main
 from nerc_trainer.corpus.labels import LabelSet
+from nerc_trainer.corpus.load import load_split
 from nerc_trainer.prediction.tagger import load_tagger, tag_all
+from nerc_trainer.recipe.sections import DataSection
 
 SYLLABLES = ("ar", "be", "ing", "on", "the", "un", "tree", "house")
 SENTENCES = 150
@@ -154,7 +156,7 @@ def test_useless_labels_widen_no_interval_of_a_high_level(run: Run, folder: Path
 
 
 def test_two_taggers_and_a_tagger_in_the_place_of_an_llm(run: Run, folder: Path) -> None:
-    status, out, err = run("cheap_test.labels=null", "cheap_test.labeller=other")
+    status, out, err = run("cheap_test.other=other", "cheap_test.labels=null", "cheap_test.labeller=other")
     assert status == 0, err
     figures = figures_of(folder)
     assert figures["proxy"] == "other"
@@ -214,6 +216,37 @@ def test_a_real_expert_fills_in_a_file(run: Run, folder: Path) -> None:
 
     assert "20 of 80" in run("cheap_test.answers=answers.jsonl", "cheap_test.sentences=80")[1]
     assert read_rows(answers)[:60] == rows, "what is paid for stays"
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_a_real_expert_is_shown_the_words_that_the_recipe_s_columns_name(
+    run: Run, folder: Path, labelled: bool
+) -> None:
+    tokens = [[f"New York {number}", "is", "big"] for number in range(40)]
+    tags = "B-PER" if labelled else "not known"
+    sentences = ["".join(f"{at}\t{word}\t{tags}\n" for at, word in enumerate(words)) for words in tokens]
+    (folder / "test.conll").write_text("\n".join(sentences))
+    columns = ["data.test=test.conll", "data.columns=[_,tokens,ner_tags]", "data.separator=tab"]
+    others = ["cheap_test.sentences=20", "cheap_test.labels=null", "cheap_test.labeller=other"]
+    status, _, err = run(*columns, *others, "cheap_test.answers=answers.jsonl")
+    assert status == 0, err
+    data = DataSection(train="_", dev="_", columns=["_", "tokens", "ner_tags"], separator="tab")
+    known = load_split(data, str(folder / "test.conll"))[0] if labelled else None
+    rows = read_rows(folder / "answers.jsonl")
+    assert len(rows) == 20
+    assert all(row["tokens"] in tokens for row in rows)
+    if known is not None:  # the ids are those of a corpus, by which an LLM's labels are found
+        ids = dict(zip(known.ids, known.tokens, strict=True))
+        assert all(ids[row["id"]] == row["tokens"] for row in rows)
+
+
+@pytest.mark.parametrize("empty", [{}, {"ner_tags": None}])
+def test_a_real_expert_is_asked_by_the_ids_of_the_file(run: Run, folder: Path, empty: dict[str, Any]) -> None:
+    write_rows(folder / "test.jsonl", [{"id": at, "tokens": ["bear", str(at)], **empty} for at in range(20)])
+    others = ["cheap_test.sentences=20", "cheap_test.labels=null", "cheap_test.labeller=other"]
+    status, _, err = run(*others, "cheap_test.answers=answers.jsonl")
+    assert status == 0, err
+    assert {row["id"] for row in read_rows(folder / "answers.jsonl")} == {str(number) for number in range(20)}
 
 
 @pytest.mark.parametrize(
