@@ -7,11 +7,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from run_folder import SCRIPT, compared, point, round_row, whole_run, write_ledger, write_recipe, write_rounds
+from run_folder import SCRIPT, TOKENS, compared, point, round_row, whole_run, write_ledger, write_recipe, write_rounds
 
 from nerc_trainer.cli import main
+from nerc_trainer.corpus.load import load_corpus
 from nerc_trainer.errors import NercError
 from nerc_trainer.files import write_json
+from nerc_trainer.recipe.sections import DataSection
 from nerc_trainer.report.about import public_values
 from nerc_trainer.report.alone import ExpertCurve, alone, expert_curve
 from nerc_trainer.report.collect import RunData, collect_run
@@ -172,6 +174,21 @@ def test_the_selected_sentences_stand_as_llm_and_expert_saw_them(page: str) -> N
     text = " ".join(Page(page).text.split())
     assert "sentence a, uncertainty 0.700 LLM ≠" in text
     assert "LLM In Rome LOC &amp; expert In Rome LOC &amp;" in text  # they agree
+
+
+def test_the_selected_sentences_of_people_stand_in_a_corpus_without_labels(tmp_path: Path) -> None:
+    train = [{"id": name, "tokens": words} for name, words in TOKENS.items()]
+    dev = [{"tokens": ["Bo", "met", "Rome"], "ner_tags": ["B-PER", "O", "B-LOC"]}]
+    for split, rows in (("train", train), ("dev", dev)):
+        (tmp_path / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    data = {split: str(tmp_path / f"{split}.jsonl") for split in ("train", "dev")}
+    write_recipe(tmp_path, data=data, active={"oracle": "files"}, annotation={})
+    write_rounds(tmp_path)
+    corpus = load_corpus(DataSection(**data), unlabelled_train=True)
+    write_json(tmp_path / "state.json", {"corpus": corpus.fingerprints})
+    text = " ".join(Page(write_report([tmp_path]).read_text(encoding="utf-8")).text.split())
+    assert "expert In Rome LOC &amp;" in text
+    assert "are not shown" not in text
 
 
 def test_words_of_a_sentence() -> None:
