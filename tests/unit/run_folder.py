@@ -78,12 +78,13 @@ def write_recipe(folder: Path, **sections: Any) -> None:
     write_text(folder / "recipe.resolved.yaml", dump_recipe(Recipe.model_validate({**said, **sections})))
 
 
-def write_rounds(folder: Path, rounds: int = 3) -> None:
-    rows = [round_row(number, 0.6 + 0.1 * number) for number in range(rounds)]
+def write_rounds(folder: Path, rounds: int = 3, strategy: str = "entropy") -> None:
+    by_round = ["random", *[strategy] * (rounds - 1)]
+    rows = [round_row(number, 0.6 + 0.1 * number, strategy=name) for number, name in enumerate(by_round)]
     write_text(folder / "history.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
     for number in range(rounds):
         selection = {
-            "strategy": "random" if number == 0 else "entropy",
+            "strategy": by_round[number],
             "ids": list(TOKENS),
             "priorities": [0.9 - 0.2 * number, 0.5, 0.1],
             "pool": {"sentences": 90, "mean_priority": 0.3 - 0.1 * number},

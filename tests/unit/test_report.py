@@ -7,7 +7,18 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from run_folder import SCRIPT, TOKENS, compared, point, round_row, whole_run, write_ledger, write_recipe, write_rounds
+from run_folder import (
+    SCRIPT,
+    TOKENS,
+    compared,
+    point,
+    round_row,
+    whole_run,
+    write_ledger,
+    write_recipe,
+    write_rounds,
+    write_stages,
+)
 
 from nerc_trainer.cli import main
 from nerc_trainer.corpus.load import load_corpus
@@ -189,6 +200,34 @@ def test_the_selected_sentences_of_people_stand_in_a_corpus_without_labels(tmp_p
     text = " ".join(Page(write_report([tmp_path]).read_text(encoding="utf-8")).text.split())
     assert "expert In Rome LOC &amp;" in text
     assert "are not shown" not in text
+
+
+@pytest.mark.parametrize("strategy", ["random", "longest"])
+def test_what_no_tagger_has_scored_has_no_uncertainty(tmp_path: Path, strategy: str) -> None:
+    write_recipe(tmp_path)
+    write_rounds(tmp_path, strategy=strategy)
+    write_stages(tmp_path)
+    assert uncertainty_part(collect_run(tmp_path)) is None
+    text = " ".join(Page(write_report([tmp_path]).read_text(encoding="utf-8")).text.split())
+    assert "sentence a LLM ≠" in text
+    assert "ncertain" not in text.partition("What was selected")[2].partition("The recipe, with")[0]
+
+
+@pytest.mark.parametrize("strategy", ["entropy", "random"])
+def test_the_ranks_of_a_doubt_about_the_llm_are_priorities(tmp_path: Path, strategy: str) -> None:
+    write_recipe(tmp_path, active={"strategy": strategy, "llm_doubt": 1.0})
+    write_rounds(tmp_path, strategy=strategy)
+    write_stages(tmp_path)
+    made = part(collect_run(tmp_path), uncertainty_part)
+    assert (made.title, made.plots[0].numbers.caption) == (
+        "How much the sentences were wanted",
+        "Selected sentences by their priority",
+    )
+    assert "mean of the pool" not in made.plots[0].numbers.columns
+    assert "The mean over" not in made.text[0]
+    assert "priority of the selected sentences" in made.plots[0].chart.svg
+    text = " ".join(Page(write_report([tmp_path]).read_text(encoding="utf-8")).text.split())
+    assert "sentence a, priority 0.700" in text
 
 
 def test_words_of_a_sentence() -> None:
