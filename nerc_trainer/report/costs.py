@@ -10,6 +10,7 @@ from nerc_trainer.account import Account, account_at
 from nerc_trainer.annotation.money import find_price
 from nerc_trainer.annotation.spending import LedgerSums
 from nerc_trainer.costs import ExpertWork, expert_dollars
+from nerc_trainer.errors import NercError
 from nerc_trainer.plots import SIZE, Chart, chart_style, render_chart
 from nerc_trainer.public_names import without_folders
 from nerc_trainer.recipe.costs import CostsSection, WhatIfSection
@@ -173,6 +174,7 @@ def _threshold_table(run: RunData, curve: ExpertCurve) -> Table:
 
 
 def _what_if_table(run: RunData) -> Table:
+    _check_models(run)
     ledger = run.ledger or LedgerSums()
     cases: list[tuple[str, Account, WhatIfSection]] = [("as it was", run.account, _SAME_PRICE)]
     cases += [
@@ -199,6 +201,24 @@ def _what_if_table(run: RunData) -> Table:
         "all $",
     ]
     return Table("The same run at other prices, with no new calls", columns, rows)
+
+
+def _check_models(run: RunData) -> None:
+    """Raise NercError for the price of a model that the run has not asked, and does not name: it would count for
+    nothing. Where nobody was asked yet, all are allowed."""
+    asked = {one.model for one in (run.ledger.spending if run.ledger else ())}
+    asked |= {run.annotation["model"]} if run.annotation is not None else set()
+    named: set[str | None] = set()
+    if run.recipe is not None:
+        second = run.recipe.active.llm_relabel
+        named = {run.recipe.annotation.model, *run.recipe.sweep.models, *([second.model] if second else [])}
+    for name, other in run.costs.what_if.items():
+        for model in other.prices if asked else ():
+            if model not in asked | named:
+                raise NercError(
+                    f"costs.what_if.{name}.prices: {model}: the run has not asked this model; it has asked "
+                    f"{', '.join(sorted(asked))}"
+                )
 
 
 def _replies_behind_labels(run: RunData) -> bool:

@@ -271,6 +271,13 @@ def test_a_wrong_override(write: Write, override: str, reason: str) -> None:
     assert reason in line
 
 
+def test_the_dots_of_a_model_s_name_nest_nothing(write: Write) -> None:
+    words = ["annotation.prices.qwen2.5-coder:1.5b.input=1", "annotation.prices.qwen2.5-coder:1.5b.output=2"]
+    recipe = load_recipe(write(MINIMAL), [*words, "costs.what_if.x.prices.gpt-4.1={input: 3, output: 4}"])
+    assert recipe.annotation.prices["qwen2.5-coder:1.5b"].output == 2
+    assert recipe.costs.what_if["x"].prices["gpt-4.1"].input == 3
+
+
 def test_a_dotted_key_in_a_file_is_explained(write: Write) -> None:
     assert "a dot does not nest in a file" in errors_of(write(MINIMAL + "active.query_size: 3\n"))[0]
 

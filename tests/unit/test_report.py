@@ -432,6 +432,30 @@ def test_only_prices_and_the_page_may_be_said_otherwise(tmp_path: Path, capsys: 
     assert float(run.account.machine or 0) == pytest.approx(0.3)
 
 
+def test_prices_of_a_model_that_was_not_asked_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_recipe(tmp_path, sweep={"models": ["large"]})
+    write_rounds(tmp_path)
+    write_ledger(tmp_path)
+    said = failed(capsys, str(tmp_path), "costs.what_if.x.prices={smal: {input: 1, output: 2}}")
+    assert "costs.what_if.x.prices: smal: the run has not asked this model; it has asked small" in " ".join(
+        said.split()
+    )
+    for model in ("small", "large"):
+        run = collect_run(tmp_path, [f"costs.what_if.x.prices={{{model}: {{input: 1, output: 2}}}}"])
+        assert costs_part(run) is not None
+
+
+def test_the_dots_of_a_model_s_name_nest_nothing(tmp_path: Path) -> None:
+    words = ["costs.what_if.x.prices.gpt-4.1.input=3", "costs.what_if.x.prices.gpt-4.1.output=4"]
+    whole = ["costs.what_if.y.prices.gpt-4.1={input: 5, output: 6}"]
+    write_recipe(tmp_path)
+    write_rounds(tmp_path)
+    what_if = collect_run(tmp_path, [*words, *whole]).costs.what_if
+    assert what_if["x"].prices["gpt-4.1"].model_dump() == {"input": 3.0, "cached_input": None, "output": 4.0}
+    assert what_if["y"].prices["gpt-4.1"].output == 6.0
+    assert costs_part(collect_run(tmp_path, whole)) is not None  # nobody was asked yet, so any price will do
+
+
 def test_a_ledger_that_is_something_else(tmp_path: Path) -> None:
     write_rounds(tmp_path)
     (tmp_path / "ledger.sqlite").write_text("no database" * 100)
