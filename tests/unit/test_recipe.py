@@ -289,6 +289,19 @@ def test_missing_keys_are_said_with_their_meaning(write: Write) -> None:
 
 
 @pytest.mark.parametrize(
+    ("override", "reason"),
+    [
+        ("costs.what_if.x.prices.gpt-4.1.input=3", "prices.gpt-4.1.output: missing (dollars for a million tokens of"),
+        ("annotation.prices={mine: {output: 3}}", "annotation.prices.mine.input: missing (dollars for a million"),
+        ("annotation.endpoints=[{concurrency: 2}]", "annotation.endpoints.0.base_url: missing ("),
+    ],
+)
+def test_what_is_missing_below_a_name_of_the_user_s_own(write: Write, override: str, reason: str) -> None:
+    (line,) = errors_of(write(MINIMAL), override)
+    assert reason in line
+
+
+@pytest.mark.parametrize(
     ("text", "reason"),
     [
         ("", "empty"),
