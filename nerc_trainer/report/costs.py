@@ -16,7 +16,7 @@ from nerc_trainer.public_names import without_folders
 from nerc_trainer.recipe.costs import CostsSection, WhatIfSection
 from nerc_trainer.report.alone import Alone, ExpertCurve, alone, expert_curve
 from nerc_trainer.report.collect import RunData
-from nerc_trainer.report.models import Model, front, gains, models_of
+from nerc_trainer.report.models import Model, front, gains, llm_dollars, models_of
 from nerc_trainer.report.parts import MISSING, Part, Plot, Table, count, money, score
 
 _SAME_PRICE = WhatIfSection()
@@ -49,8 +49,9 @@ def costs_part(run: RunData) -> Part | None:
         plots.append(_pareto_plot(models))
         text.append(
             f"A model's money is that of the labels it learnt from, and F1 is on {models[0].split}. Where the LLM's "
-            "labels took part, all replies in the ledger count, those of the sweep too. A gain is in points of F1 for "
-            "each dollar more than the cheapest model costs."
+            "labels took part, all replies in the ledger count, those of the sweep too"
+            + (", and a second LLM's in the rounds since it was asked. " if _asked_second(run) else ". ")
+            + "A gain is in points of F1 for each dollar more than the cheapest model costs."
         )
         if run.comparison is not None or run.models:
             text.append(
@@ -64,6 +65,10 @@ def costs_part(run: RunData) -> Part | None:
         if run.threshold is not None:
             tables.append(_threshold_table(run, curve))
     return Part("costs", "What it cost", text, facts=facts, plots=plots, tables=tables)
+
+
+def _asked_second(run: RunData) -> bool:
+    return any(row.get("llm_dollars") for row in run.history)
 
 
 def _how_priced(costs: CostsSection) -> str:
@@ -163,7 +168,7 @@ def _threshold_table(run: RunData, curve: ExpertCurve) -> Table:
     rows = []
     for point in run.threshold["curves"]["with_llm"]:
         work = ExpertWork(point["expert_sentences"], point["expert_words"])
-        dollars = run.account.llm + Decimal(str(round(expert_dollars(work, run.costs), 6)))
+        dollars = llm_dollars(run) + Decimal(str(round(expert_dollars(work, run.costs), 6)))
         f1 = point["f1"]["mean"]
         rows.append([f"{point['share']:.0%}", score(f1), money(dollars), _alone_cell(alone(curve, f1), curve)])
     return Table(

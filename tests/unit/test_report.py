@@ -297,6 +297,21 @@ def test_every_model_has_its_money(run: RunData) -> None:
     assert gain["init-12"] == pytest.approx(10 / 3.0)  # ten points for three dollars more
 
 
+def test_only_rounds_pay_for_a_second_llm(tmp_path: Path) -> None:
+    whole_run(tmp_path)
+    rows = [round_row(number, 0.6 + 0.1 * number, llm_dollars=paid) for number, paid in enumerate((0.0, 0.6, 1.2))]
+    (tmp_path / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    run = collect_run(tmp_path)
+    llm = {model.name: float(model.llm) for model in models_of(run)}
+    # Of the three dollars in the ledger 1.80 are for the second LLM.
+    assert [llm[name] for name in ("model-primary", "llm-pure", "init-12")] == pytest.approx([0.0, 1.2, 1.2])
+    assert [llm[f"round {number}"] for number in range(3)] == pytest.approx([1.2, 1.8, 3.0])
+    made = part(run, costs_part)
+    (table,) = [table for table in made.tables if table.caption.startswith("The same F1 with")]
+    assert [row[2] for row in table.rows] == ["1.20", "2.20", "3.20"]
+    assert any("a second LLM's in the rounds since it was asked" in line for line in made.text)
+
+
 def test_models_that_train_made_are_counted_once(tmp_path: Path, run: RunData) -> None:
     record = {
         "labels": "mixed",
