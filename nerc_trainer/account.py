@@ -22,9 +22,9 @@ NOTHING = Decimal(0)
 
 @dataclass(frozen=True)
 class Account:
-    """Dollars of a run: ``llm`` for every reply in its ledger, ``expert`` for the labels of its rounds, ``machine`` for
-    the hours of its rounds (None where the recipe gives them no price). What broken calls may have cost on top,
-    ``perhaps``, is not in the total.
+    """Dollars of a run: ``llm`` for every reply in its ledger, also where other runs share that; ``expert`` for the
+    labels of its rounds; ``machine`` for the hours of its rounds (None where the recipe gives them no price). What
+    broken calls may have cost on top, ``perhaps``, is not in the total.
     """
 
     llm: Decimal

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from nerc_trainer.account import Account, account_at
@@ -38,6 +39,12 @@ def costs_part(run: RunData) -> Part | None:
     if account.machine is not None:
         facts.append((f"${money(account.machine)}", "for the machine in the rounds"))
     text = [_how_priced(run.costs)]
+    shared = _shared_ledger(run)
+    if shared is not None:
+        text.append(
+            f"The ledger {shared.name} lies outside of the run's folder: all replies in it are counted, those that "
+            "other runs asked for too."
+        )
     if account.perhaps:
         text.append(f"Calls that broke off after they were sent may have cost up to ${money(account.perhaps)} more.")
     tables = [_account_table(run)]
@@ -69,6 +76,14 @@ def costs_part(run: RunData) -> Part | None:
 
 def _asked_second(run: RunData) -> bool:
     return any(row.get("llm_dollars") for row in run.history)
+
+
+def _shared_ledger(run: RunData) -> Path | None:
+    """The ledger of a run where it may be that of others too, None where it lies in the run's folder."""
+    if run.ledger is None or run.recipe is None or run.recipe.annotation.ledger is None:
+        return None
+    path = run.recipe.annotation.ledger
+    return None if path.resolve().is_relative_to(run.folder.resolve()) else path
 
 
 def _how_priced(costs: CostsSection) -> str:

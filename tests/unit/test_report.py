@@ -297,6 +297,32 @@ def test_every_model_has_its_money(run: RunData) -> None:
     assert gain["init-12"] == pytest.approx(10 / 3.0)  # ten points for three dollars more
 
 
+def test_a_ledger_that_others_may_share_is_counted_whole_and_said_to_be(tmp_path: Path) -> None:
+    write_ledger(tmp_path)
+    for name in ("one", "other"):
+        annotation = {"endpoints": [{"base_url": "http://10.1.2.3/v1"}], "ledger": str(tmp_path / "ledger.sqlite")}
+        write_recipe(tmp_path / name, annotation=annotation)
+        write_rounds(tmp_path / name)
+        run = collect_run(tmp_path / name)
+        assert float(run.account.llm) == 3.0
+        said = " ".join(part(run, costs_part).text)
+        assert "The ledger ledger.sqlite lies outside of the run's folder: all replies in it are counted" in said
+        assert str(tmp_path) not in said
+
+
+@pytest.mark.parametrize("ledger", [None, "replies.sqlite"])
+def test_a_ledger_in_the_run_s_folder_is_its_own(tmp_path: Path, ledger: str | None) -> None:
+    path = tmp_path / (ledger or "ledger.sqlite")
+    endpoints = [{"base_url": "http://10.1.2.3/v1"}]
+    write_recipe(tmp_path, annotation={"endpoints": endpoints, **({"ledger": str(path)} if ledger else {})})
+    write_rounds(tmp_path)
+    write_ledger(tmp_path)
+    (tmp_path / "ledger.sqlite").rename(path)
+    run = collect_run(tmp_path)
+    assert float(run.account.llm) == 3.0
+    assert "lies outside" not in " ".join(part(run, costs_part).text)
+
+
 def test_only_rounds_pay_for_a_second_llm(tmp_path: Path) -> None:
     whole_run(tmp_path)
     rows = [round_row(number, 0.6 + 0.1 * number, llm_dollars=paid) for number, paid in enumerate((0.0, 0.6, 1.2))]
