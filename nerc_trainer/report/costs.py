@@ -37,7 +37,7 @@ def costs_part(run: RunData) -> Part | None:
         (f"${money(account.expert)}", "for the expert's labels in the rounds"),
     ]
     if account.machine is not None:
-        facts.append((f"${money(account.machine)}", "for the machine in the rounds"))
+        facts.append((f"${money(account.machine)}", "for the machine"))
     text = [_how_priced(run.costs)]
     shared = _shared_ledger(run)
     if shared is not None:
@@ -113,9 +113,10 @@ def _account_table(run: RunData) -> Table:
         work = f"{count(last['expert_sentences'])} sentences, {count(last['tokens'])} words"
         rows.append(["expert", work, money(run.account.expert)])
     if run.account.machine is not None:
-        rows.append(
-            ["machine", f"the rounds, at ${run.costs.gpu_dollars_per_hour:g} an hour", money(run.account.machine)]
-        )
+        work = ["the rounds"] if run.history else []
+        work += [f"{count(len(run.cell_seconds))} trainings"] if run.cell_seconds else []
+        price = f"${run.costs.gpu_dollars_per_hour:g} an hour"
+        rows.append(["machine", f"{' and '.join(work) or 'nothing yet'}, at {price}", money(run.account.machine)])
     rows.append(["all", "", money(run.account.total)])
     return Table("The account of the run", ["what", "how much", "dollars"], rows, texts=2)
 
@@ -198,7 +199,8 @@ def _what_if_table(run: RunData) -> Table:
     ledger = run.ledger or LedgerSums()
     cases: list[tuple[str, Account, WhatIfSection]] = [("as it was", run.account, _SAME_PRICE)]
     cases += [
-        (name, account_at(ledger, run.history, run.costs, other), other) for name, other in run.costs.what_if.items()
+        (name, account_at(ledger, run.history, run.costs, other, run.trained), other)
+        for name, other in run.costs.what_if.items()
     ]
     behind = _replies_behind_labels(run)
     rows = [

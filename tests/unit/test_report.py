@@ -426,6 +426,23 @@ def test_the_machine_that_trained_for_compare_is_counted_by_its_seconds(tmp_path
     assert float(model.machine or 0) == pytest.approx(2.0)  # 200 seconds on average
 
 
+def test_trainings_beside_the_rounds_are_in_the_account_of_the_machine(tmp_path: Path) -> None:
+    whole_run(tmp_path)
+    for path, seconds in (("cells/a", 100.0), ("cells/b", 50.0), ("simulate/cells/full-seed-1", 1000.0)):
+        write_json(tmp_path / f"{path}.json", {"seconds": seconds, **({"workers": 2} if path == "cells/b" else {})})
+    run = collect_run(tmp_path)
+    # A cent a second: thirty of the rounds, a hundred, and half of fifty. What is simulated is no cost of the run.
+    assert float(run.account.machine or 0) == pytest.approx(0.3 + 1.0 + 0.25)
+    made = part(run, costs_part)
+    account, prices = (
+        {row[0]: row for row in table.rows}
+        for table in made.tables
+        if "account" in table.caption or "other prices" in table.caption
+    )
+    assert account["machine"][1:] == ["the rounds and 2 trainings, at $36 an hour", "1.55"]
+    assert (prices["as it was"][4], prices["senior"][4]) == ("1.55", "1.55")
+
+
 @pytest.mark.parametrize(("value", "shown"), [(0, "0.00"), (0.001234, "0.0012"), (1234.5, "1,234.50"), (None, "–")])
 def test_money(value: float | None, shown: str) -> None:
     assert money(value) == shown
