@@ -18,7 +18,8 @@ class Model:
 
     ``llm`` is the money for all replies in the ledger, those of the sweep too, where the LLM's labels took part; what a
     second LLM has said counts from the round on that asked it, and for models of no round never.
-    ``machine`` is None where it has no price or was not recorded. ``expert_only`` models owe the LLM nothing.
+    ``machine`` is None where it has no price or was not recorded. ``expert_only`` models owe the LLM nothing. ``seeds``
+    are the F1 of each seed where there were several trainings, of which ``f1`` is the mean.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Model:
     machine: Decimal | None
     expert_sentences: int
     expert_only: bool
+    seeds: Sequence[float] = ()
 
     @property
     def dollars(self) -> Decimal:
@@ -37,11 +39,16 @@ class Model:
 
 def models_of(run: RunData) -> list[Model]:
     """The rows of `compare`, taggers that `train` made, and the rounds: each once, on one split."""
-    split = "test" if all("test" in found for found in _splits(run)) else "dev"
+    split = split_of(run)
     compared = list(_compared(run, split))
     names = {model.name for model in compared}
     trained = [model for model in _trained(run, split) if model.name not in names]
     return [*compared, *trained, *_rounds(run, split)]
+
+
+def split_of(run: RunData) -> str:
+    """The split that every model of the run was measured on: test, or else dev."""
+    return "test" if all("test" in found for found in _splits(run)) else "dev"
 
 
 def _splits(run: RunData) -> Iterator[set[str]]:
@@ -73,6 +80,7 @@ def _compared(run: RunData, split: str) -> Iterator[Model]:
             machine=machine_dollars(sum(seconds) / len(seconds), run.costs) if seconds else None,
             expert_sentences=row["expert_sentences"],
             expert_only=not row["llm_sentences"],
+            seeds=row["f1"]["values"],
         )
 
 

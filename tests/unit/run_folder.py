@@ -212,20 +212,21 @@ def point(share: float, sentences: int, f1: float) -> dict[str, Any]:
     }
 
 
-def simulation() -> dict[str, Any]:
-    """Two strategies with two seeds; one of them has 90 % of full-data F1 after 150 words."""
+def simulation(seeds: int = 2, strategy: str = "mnlp") -> dict[str, Any]:
+    """A strategy and random, without the LLM's labels; the first has 90 % of full-data F1 after 150 words."""
 
-    def curve(last: float, share: float | None, over: dict[str, float] | None) -> dict[str, Any]:
+    def curve(strategy: str, last: float, share: float | None, over: dict[str, float] | None) -> dict[str, Any]:
         points = [
             {"round": number, "words": 100.0 + 77 * number, "sentences": 10.0, "entities": 20.0, "dollars": 1.0}
             | {"f1": figure(f1)}
             for number, f1 in enumerate((0.5, last))
         ]
         reach = {name: {"share": share if name == "0.9" else None} for name in ("0.9", "0.95", "0.99")}
-        return {"points": points, "area": figure(0.6), "over_random": over, "reach": reach}
+        arm = {"strategy": strategy, "with_llm": False}
+        return {**arm, "points": points, "area": figure(0.6), "over_random": over, "reach": reach}
 
     def figure(mean: float) -> dict[str, Any]:
-        return {"mean": mean, "spread": 0.01, "seeds": [mean - 0.01, mean + 0.01]}
+        return {"mean": mean, "spread": 0.01, "seeds": [mean - 0.01, mean + 0.01] if seeds == 2 else [mean]}
 
     over = {"value": 0.0123, "low": -0.01, "high": 0.0346}
     return {
@@ -233,7 +234,10 @@ def simulation() -> dict[str, Any]:
         "seeds": [1, 2],
         "words": 1000,
         "full": {"f1": figure(0.9), "steps": 50},
-        "curves": {"mnlp": curve(0.83, 0.15, over), "random": curve(0.7, None, None)},
+        "curves": {
+            strategy: curve(strategy, 0.83, 0.15, over),
+            "random": curve("random", 0.7, None, None),
+        },
     }
 
 

@@ -13,6 +13,7 @@ from run_folder import (
     compared,
     point,
     round_row,
+    simulation,
     whole_run,
     write_ledger,
     write_recipe,
@@ -360,12 +361,64 @@ def test_what_experts_alone_would_have_cost() -> None:
     curve = ExpertCurve([1.0, 2.0, 4.0], [[0.4, 0.2], [0.6, 0.4], [0.6, 0.8]], "threshold", is_coarse=False)
     found = alone(curve, 0.5)
     assert found.dollars == pytest.approx(2.0)  # the mean curve is 0.3 0.5 0.7
-    assert (found.low, found.high) == (pytest.approx(1.5), pytest.approx(2.5))
+    assert not found.at_most
+    # t(1) = 12.7062 and both folds lie 0.1 from their mean, so the upper bound is at 1.57062 after a dollar.
+    assert (found.low, found.high) == (pytest.approx(0.5 / 1.57062, rel=1e-5), None)
     beyond = alone(curve, 0.7)
-    assert (beyond.dollars, beyond.low, beyond.high) == (pytest.approx(4.0), pytest.approx(3.5), None)
+    assert (beyond.dollars, beyond.low, beyond.high) == (pytest.approx(4.0), pytest.approx(0.7 / 1.57062), None)
     assert alone(curve, 0.9).dollars is None
+    before = alone(curve, 0.15)
+    assert (before.dollars, before.at_most) == (pytest.approx(0.5), True)  # half of the way to the first point
     falling = ExpertCurve([1.0, 2.0, 3.0], [[0.4], [0.2], [0.6]], "threshold", is_coarse=False)
     assert alone(falling, 0.5).dollars == pytest.approx(2.5)
+
+
+def test_the_interval_of_what_experts_alone_would_have_cost_is_student_s() -> None:
+    f1 = [[0.40, 0.42, 0.44], [0.60, 0.62, 0.64]]
+    found = alone(ExpertCurve([1.0, 2.0], f1, "threshold", is_coarse=False), 0.52)
+    assert found.dollars == pytest.approx(1.5)
+    # t(2) = 4.30265 times 0.02 / sqrt(3) are 0.0496828, and 0.2 is what a dollar brings.
+    assert (found.low, found.high) == (pytest.approx(1.5 - 0.0496828 / 0.2), pytest.approx(1.5 + 0.0496828 / 0.2))
+    # In pairs the folds agree: each is 0.1 below at one dollar, and 0.1 above at two.
+    paired = alone(ExpertCurve([1.0, 2.0], f1, "threshold", is_coarse=False), [0.50, 0.52, 0.54])
+    assert (paired.low, paired.dollars, paired.high) == pytest.approx((1.5, 1.5, 1.5))
+    single = alone(ExpertCurve([1.0, 2.0], [[0.4], [0.6]], "simulate", is_coarse=False), 0.5)
+    assert (single.dollars, single.has_interval, single.low, single.high) == (pytest.approx(1.5), False, None, None)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "strategy", "arm", "dollars", "interval"),
+    [
+        # From 0.5 at 100 words to 0.83 at 177; t(1) times the error of two seeds is 0.127.
+        (2, "entropy", "entropy", "1.23", "The 95 % interval, 0.96 to 1.53, is over 2 seeds of the curve"),
+        (1, "mnlp", "random", "1.39", "There is no interval, since the curve has 1 seed:"),
+    ],
+)
+def test_a_simulation_without_the_llm_says_what_experts_alone_would_have_cost(
+    tmp_path: Path, seeds: int, strategy: str, arm: str, dollars: str, interval: str
+) -> None:
+    """A run of `annotate` and `active`; the curve is that of its strategy, or else of random choice."""
+    write_recipe(tmp_path)
+    rows = [round_row(number, f1, test=None) for number, f1 in enumerate((0.5, 0.6))]
+    (tmp_path / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert expert_curve(collect_run(tmp_path)) is None
+    write_json(tmp_path / "simulate" / "simulate.json", simulation(seeds, strategy))
+    run = collect_run(tmp_path)
+    said = " ".join(part(run, costs_part).text)
+    assert (
+        f"would have cost ${dollars}: read off the simulated curve of {arm} without the LLM's labels. {interval}"
+        in said
+    )
+
+
+def test_simulated_runs_with_the_llm_are_no_curve_of_experts(tmp_path: Path) -> None:
+    write_recipe(tmp_path)
+    write_rounds(tmp_path)
+    found = simulation()
+    for curve in found["curves"].values():
+        curve["with_llm"] = True
+    write_json(tmp_path / "simulate" / "simulate.json", found)
+    assert expert_curve(collect_run(tmp_path)) is None
 
 
 def test_the_curve_of_experts_is_that_of_threshold_or_else_coarse(tmp_path: Path, run: RunData) -> None:
@@ -382,14 +435,17 @@ def test_the_curve_of_experts_is_that_of_threshold_or_else_coarse(tmp_path: Path
     text = " ".join(part(collect_run(tmp_path), costs_part).text)
     # A straight line from nothing to 0.9 at ten dollars.
     assert "llm-pure reached F1 0.500 for $0.00. The same F1 from experts alone would have cost at most $5.56" in text
+    # Its seeds and those of the curve differ by 0.4 alike, and by nothing at no money.
+    assert "The 95 % interval, 5.56 to 5.56, is over 2 seeds, in pairs." in text
 
 
 def test_the_page_says_what_experts_alone_would_have_cost(run: RunData) -> None:
     made = part(run, costs_part)
     assert any("would have cost more than $2.00, where the curve of expert labels ends" in line for line in made.text)
     (table,) = [table for table in made.tables if table.caption.startswith("The same F1 with")]
-    # With the LLM alone F1 0.5; without, 1.5 dollars on the mean curve, 2 on the worse fold, less on the better.
-    assert table.rows[0] == ["0%", "0.500", "3.00", "1.50 (1.00 to 2.00)"]
+    # With the LLM alone F1 0.5; without, 1.5 dollars: in each fold 0.1 less at one dollar, and 0.1 more at two.
+    assert table.rows[0] == ["0%", "0.500", "3.00", "1.50 (1.50 to 1.50)"]
+    assert table.caption.endswith("on the same 2 folds (95 % in brackets)")
 
 
 def test_other_prices_are_counted_with_no_new_calls(run: RunData) -> None:
