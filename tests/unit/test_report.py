@@ -247,6 +247,13 @@ def test_what_a_simulation_has_found(run: RunData) -> None:
     assert list(made.plots[0].numbers.rows[1]) == ["mnlp", "1", "177", "10", "20", "1.00", "0.830 ± 0.010"]
 
 
+def test_the_dollars_of_a_simulation_hold_the_llm_s(tmp_path: Path, run: RunData) -> None:
+    assert "LLM's labels hold" not in part(run, simulation_part).text[0]
+    write_json(tmp_path / "simulate" / "simulate.json", {**simulation(), "llm_dollars": 3.0})
+    said = part(collect_run(tmp_path), simulation_part).text[0]
+    assert said.endswith("The dollars of runs with the LLM's labels hold the 3.00 that these cost.")
+
+
 def test_published_figures_stand_beside_those_of_compare(page: str) -> None:
     text = " ".join(Page(page).text.split())
     assert "Beside published figures (a study)" in text
