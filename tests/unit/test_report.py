@@ -514,10 +514,14 @@ def test_money(value: float | None, shown: str) -> None:
 # What the user can mend
 
 
-def failed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+def main_status(*arguments: str) -> object:
     with pytest.raises(SystemExit) as exit_:
-        main(["report", *arguments])
-    assert exit_.value.code == 1
+        main(list(arguments))
+    return exit_.value.code
+
+
+def failed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main_status("report", *arguments) == 1
     return capsys.readouterr().err
 
 
@@ -575,6 +579,30 @@ def test_the_dots_of_a_model_s_name_nest_nothing(tmp_path: Path) -> None:
     assert what_if["x"].prices["gpt-4.1"].model_dump() == {"input": 3.0, "cached_input": None, "output": 4.0}
     assert what_if["y"].prices["gpt-4.1"].output == 6.0
     assert costs_part(collect_run(tmp_path, whole)) is not None  # nobody was asked yet, so any price will do
+
+
+def test_a_page_that_is_too_large_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = whole_run(tmp_path / "run")
+    write_report([folder])
+    page = (folder / "report" / "index.html").read_bytes()
+    chart = folder / "analysis" / "ner_tags.svg"
+    drawn = chart.read_text()
+    chart.write_text(drawn.replace("/>", f"><desc>{'x' * 3_000_000}</desc></svg>"))
+    said = " ".join(failed(capsys, str(folder), "report.sentences=0").split())
+    assert "the page would have 3," in said
+    assert "more than 3,000,000; 3," in said
+    assert "are those of 'What is in the corpus': take the figures of that stage out of the run's folder" in said
+    assert (folder / "report" / "index.html").read_bytes() == page  # the one that is there stays
+
+    chart.write_text(drawn)
+    rows = [json.loads(line) for line in (folder / "annotation" / "labels.jsonl").read_text().splitlines()]
+    for row in rows:
+        row["tokens"][0] = "x" * 300_000
+    (folder / "annotation" / "labels.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    said = " ".join(failed(capsys, str(folder)).split())
+    assert "are those of 'What was selected': lower report.sentences" in said
+    assert main_status("report", str(folder), "report.sentences=1") == 0
+    assert (folder / "report" / "index.html").stat().st_size < 3_000_000
 
 
 def test_a_ledger_that_is_something_else(tmp_path: Path) -> None:
