@@ -22,9 +22,10 @@ NOTHING = Decimal(0)
 
 @dataclass(frozen=True)
 class Account:
-    """Dollars of a run: ``llm`` for every reply in its ledger, ``expert`` for the labels of its rounds, ``machine`` for
-    the hours of its rounds (None where the recipe gives them no price). What broken calls may have cost on top,
-    ``perhaps``, is not in the total.
+    """Dollars of a run: ``llm`` for every reply in its ledger, also where other runs share that; ``expert`` for the
+    labels of its rounds; ``machine`` for the hours of its rounds and of the trainings beside them (None where the
+    recipe gives them no price). A simulation is in none of it: neither labels nor models of the run come from there.
+    What broken calls may have cost on top, ``perhaps``, is not in the total.
     """
 
     llm: Decimal
@@ -54,9 +55,12 @@ def work_of(row: Mapping[str, Any]) -> ExpertWork:
     return ExpertWork.of({**row, "expert_words": row["tokens"]})
 
 
-def account_of(ledger: LedgerSums, history: Sequence[Mapping[str, Any]], costs: CostsSection) -> Account:
-    """The account of a run, from its ledger and its history: their own figures, summed exactly."""
-    seconds = sum(machine_seconds(row["seconds"]) for row in history)
+def account_of(
+    ledger: LedgerSums, history: Sequence[Mapping[str, Any]], costs: CostsSection, trained: float = 0.0
+) -> Account:
+    """The account of a run, from its ledger and its history: their own figures, summed exactly. ``trained`` is how many
+    seconds of the machine went into trainings that are no rounds."""
+    seconds = trained + sum(machine_seconds(row["seconds"]) for row in history)
     return Account(
         llm=dollars(sum(row.price for row in ledger.spending)),
         perhaps=ledger.perhaps,
@@ -66,11 +70,15 @@ def account_of(ledger: LedgerSums, history: Sequence[Mapping[str, Any]], costs: 
 
 
 def account_at(
-    ledger: LedgerSums, history: Sequence[Mapping[str, Any]], costs: CostsSection, other: WhatIfSection
+    ledger: LedgerSums,
+    history: Sequence[Mapping[str, Any]],
+    costs: CostsSection,
+    other: WhatIfSection,
+    trained: float = 0.0,
 ) -> Account:
     """The account of the same run at other prices: the same tokens, labels and hours."""
     costs = costs.at(other)
-    plain = account_of(ledger, history, costs)
+    plain = account_of(ledger, history, costs, trained)
     expert = expert_dollars(work_of(history[-1]), costs) if history else 0.0
     return Account(
         llm=dollars(sum(row.at(other.prices) for row in ledger.spending)),

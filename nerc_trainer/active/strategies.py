@@ -15,11 +15,10 @@ import torch
 
 from nerc_trainer.active.scoring import ENTROPY, Combine, Measure, word_entropy
 from nerc_trainer.corpus.batches import IGNORED
+from nerc_trainer.recipe.active import SCORES_NOTHING
 
 if TYPE_CHECKING:
     from nerc_trainer.recipe.active import ActiveSection
-
-SCORES_NOTHING = ("random", "longest")  # strategies that ask no tagger
 
 
 def asks_tagger(active: ActiveSection) -> bool:

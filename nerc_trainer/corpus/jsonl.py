@@ -20,7 +20,8 @@ def read_jsonl(path: Path, may_be_unlabelled: bool = False) -> Sentences:
     A row is ``{"tokens": […], "ner_tags" or "tags": […]}``, with ``pos_tags`` and ``chunk_tags`` in every row or in
     none, or ``{"text": …, "spans" or "entities": [{"start", "end", "type" or "label"}, …]}`` with offsets in
     characters, ``end`` exclusive (see ``split_words`` for the words made of a text). ``id`` and ``document`` may stand
-    in both. With ``may_be_unlabelled`` a row may lack its labels. Anything else raises NercError with the line.
+    in both. With ``may_be_unlabelled`` a row may lack its labels, or have null in their place. Anything else raises
+    NercError with the line.
     """
     sentences = Sentences()
     for number, row in read_rows(path):
@@ -146,8 +147,8 @@ def _read_text(row: dict[str, Any], may_be_unlabelled: bool) -> tuple[list[str],
 
 
 def _only_key(row: dict[str, Any], names: tuple[str, str], may_be_missing: bool) -> str | None:
-    """Return the one of two names for the same thing that the row uses; None where it may use neither."""
-    present = [name for name in names if name in row]
+    """Return the one of two names for the same thing that the row uses; None where it may use neither, or says null."""
+    present = [name for name in names if name in row and not (may_be_missing and row[name] is None)]
     if len(present) > 1:
         raise NercError(f"{' and '.join(present)} in the row; give one of them")
     if not present and not may_be_missing:

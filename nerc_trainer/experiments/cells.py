@@ -48,7 +48,8 @@ def run_cells(
 
         def keep(cell: Cell, found: dict[str, Any]) -> None:
             known[cell.name] = found
-            on_main(lambda: write_json(_file(folder, cell), {"digest": digests[cell.name], **found}))
+            facts = {"digest": digests[cell.name], "workers": workers}
+            on_main(lambda: write_json(_file(folder, cell), {**facts, **found}))
             bar.update()
 
         if workers > 1:

@@ -12,6 +12,9 @@ from tqdm.auto import tqdm
 from nerc_trainer.active.console import say
 from nerc_trainer.active.journal import RunJournal
 from nerc_trainer.active.record import installed_versions
+from nerc_trainer.annotation.money import dollars
+from nerc_trainer.annotation.spending import read_sums
+from nerc_trainer.annotation.stage import ledger_file
 from nerc_trainer.corpus.column import Column
 from nerc_trainer.errors import NercError
 from nerc_trainer.experiments.cell import Cell, candidates
@@ -59,12 +62,23 @@ def simulate(recipe: Recipe) -> None:
         _play_all(all_runs, runs, finished, workers)  # first: a mistake in the recipe shows here, and at once
         full = run_cells(all_runs, full_cells(all_runs, section.seeds), workers)
         histories = on_main(lambda: [RunJournal(recipe_of(common, run).run.dir).history() for run in runs])
-        summary = summarize(runs, histories, full, words_to_ask(work.corpus), section.measure)
+        paid: float = on_main(lambda: llm_dollars(recipe))
+        summary = summarize(runs, histories, full, words_to_ask(work.corpus), section.measure, paid)
         on_main(lambda: _write(folder, summary))
         show_simulation(summary)
         for line in explain(summary):
             say(line)
         say(f"figures and charts are in {folder}")
+
+
+def llm_dollars(recipe: Recipe) -> float:
+    """What the LLM's labels have cost: all replies in the ledger of the run, as in its report, but for those of a
+    second LLM in its rounds; 0 where there is no ledger."""
+    path = ledger_file(recipe)
+    if not path.is_file():
+        return 0.0
+    paid = float(dollars(sum(one.price for one in read_sums(path).spending)))
+    return max(paid - sum(row.get("llm_dollars", 0.0) for row in RunJournal(recipe.run.dir).history()), 0.0)
 
 
 def _write(folder: Path, summary: Mapping[str, Any]) -> None:

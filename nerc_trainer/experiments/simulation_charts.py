@@ -49,9 +49,15 @@ def simulation_chart(summary: Mapping[str, Any], count: str) -> Chart:
                 )
         axes.locator_params(axis="x", nbins=6)  # numbers of five digits would touch
         axes.set_ylim(bottom, max(top, full + 0.03 * (full - bottom)))
-        axes.set_xlabel("dollars for the expert" if count == "dollars" else f"{count} labelled by the expert")
+        axes.set_xlabel(_axis(summary) if count == "dollars" else f"{count} labelled by the expert")
         axes.set_ylabel(f"entity F1 on {summary['split']}")
         seeds = len(summary["seeds"])
         axes.set_title(f"Simulated: F1 by {count} ({seeds} seed{'s' if seeds > 1 else ''})")
         axes.legend(loc="lower right")
         return render_chart(f"simulated_{count}", figure)
+
+
+def _axis(summary: Mapping[str, Any]) -> str:
+    """What is counted in dollars."""
+    with_llm = summary.get("llm_dollars")  # which older simulations lack
+    return "dollars for the expert" + (f", and {with_llm:,.2f} for the LLM where it takes part" if with_llm else "")

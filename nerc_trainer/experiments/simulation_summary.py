@@ -24,12 +24,14 @@ def summarize(
     full: Sequence[Mapping[str, Any]],
     words: int,
     split: str,
+    llm_dollars: float = 0.0,
 ) -> dict[str, Any]:
     """The figures of all runs, by arm: a strategy, with the LLM's labels or without.
 
     ``runs`` has every arm with every seed, and the seeds of each arm in one order. ``histories`` holds the lines of
     history.jsonl of each run, ``full`` the figures of the trainings on all labels, and ``words`` is what the expert
-    would label if asked for everything. F1 is that on ``split``, dev or test.
+    would label if asked for everything. F1 is that on ``split``, dev or test. ``llm_dollars`` is what the LLM's labels
+    have cost, which counts in the dollars of all arms that they take part in.
 
     An area is the mean height of F1 over the words between the first round and the least that any arm came to with the
     same seed (``area_over``), so that all are measured over the same words. ``over_random`` is its difference from
@@ -46,6 +48,7 @@ def summarize(
     curves = {}
     for run in {run.arm: run for run in runs}.values():
         of_arm, area = arms[run.arm], areas.get(run.arm)
+        extra = llm_dollars if run.with_llm else 0.0
         over_random = None
         if area is not None and run.strategy != "random":
             over_random = paired_difference(area, areas["random-llm" if run.with_llm else "random"])._asdict()
@@ -55,13 +58,14 @@ def summarize(
             "area": None if area is None else _figure(area),
             "over_random": over_random,
             "reach": {share: _reach(of_arm, target, words, split) for share, target in targets.items()},
-            "points": _points(of_arm, split),
-            "runs": [_raw(history, split) for history in of_arm],
+            "points": _points(of_arm, split, extra),
+            "runs": [_raw(history, split, extra) for history in of_arm],
         }
     return {
         "split": split,
         "seeds": list(dict.fromkeys(run.seed for run in runs)),
         "words": words,
+        "llm_dollars": llm_dollars if any(run.with_llm for run in runs) else 0.0,
         "full": {"f1": reference, "steps": full[0]["steps"]},
         "area_over": bounds,
         "curves": curves,
@@ -109,21 +113,27 @@ def _reach(histories: Sequence[History], target: float, words: int, split: str) 
     }
 
 
-def _points(histories: Sequence[History], split: str) -> list[dict[str, Any]]:
+def _labelled(row: Mapping[str, Any], name: str, extra: float) -> float:
+    """What was labelled by a round, as one of COUNTS; ``extra`` dollars were paid before the first."""
+    said: float = row[COUNTS[name]]
+    return said + extra if name == "dollars" else said
+
+
+def _points(histories: Sequence[History], split: str, extra: float) -> list[dict[str, Any]]:
     """The mean curve, as far as every seed went: what was labelled by a round on average, and F1 with its spread."""
     return [
         {
             "round": number,
-            **{name: float(np.mean([row[key] for row in rows])) for name, key in COUNTS.items()},
+            **{name: float(np.mean([_labelled(row, name, extra) for row in rows])) for name in COUNTS},
             "f1": _figure([f1_of(row, split) for row in rows]),
         }
         for number, rows in enumerate(zip(*histories, strict=False))
     ]
 
 
-def _raw(history: History, split: str) -> dict[str, Any]:
+def _raw(history: History, split: str, extra: float) -> dict[str, Any]:
     return {
-        **{name: [row[key] for row in history] for name, key in COUNTS.items()},
+        **{name: [_labelled(row, name, extra) for row in history] for name in COUNTS},
         "f1": [f1_of(row, split) for row in history],
     }
 
@@ -150,6 +160,11 @@ def explain(summary: Mapping[str, Any]) -> list[str]:
         "90, 95, 99 %: words, in percent of all, at which F1 first is that share of full-data F1, straight lines "
         "between rounds; - where not with every seed, ≤ where the first round is that good with some"
     )
+    if summary["llm_dollars"]:
+        lines.append(
+            f"dollars: arms with the LLM's labels also pay {summary['llm_dollars']:,.2f} for these, all replies in the "
+            "ledger"
+        )
     if seeds == 1:
         lines.append("one seed says nothing of chance: give more in simulate.seeds for intervals")
     best = max(point["f1"]["mean"] for curve in summary["curves"].values() for point in curve["points"])

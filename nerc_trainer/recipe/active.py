@@ -21,6 +21,7 @@ Strategy = Literal[
     "random",
     "longest",
 ]
+SCORES_NOTHING: tuple[Strategy, ...] = ("random", "longest")  # strategies that ask no tagger
 
 
 class Budget(Section):

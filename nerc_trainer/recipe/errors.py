@@ -35,7 +35,11 @@ def unknown_key_message(key: tuple[str, ...], training_names: Iterable[str]) -> 
 def plain_message(finding: Mapping[str, Any]) -> str:
     """One finding of pydantic (an item of `ValidationError.errors()`) without its technical wording."""
     if finding["type"] == "missing":
-        description = _described_keys(Recipe)[".".join(finding["loc"])].rstrip(".")
+        keys, known = _described_keys(Recipe), ""
+        for part in finding["loc"]:  # a name of the user's own, and a place in a list, have no description
+            longer = f"{known}.{part}".lstrip(".")
+            known = longer if longer in keys else known
+        description = keys[known].rstrip(".")
         return f"missing ({description[:1].lower()}{description[1:]})"
     if finding["type"] == "string_type" and isinstance(finding["input"], (int, float)):
         return "should be text: put it in quotes"

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from nerc_trainer.errors import NercError
+from nerc_trainer.recipe.annotation import ModelPrice
 from nerc_trainer.recipe.errors import plain_message, suggestion, unknown_key_message
 from nerc_trainer.recipe.paths import resolve_paths, resolve_prompts
 from nerc_trainer.recipe.sections import Recipe, flow_yaml
@@ -155,9 +156,21 @@ def _base(extends: Any, source: _Source) -> Path | None:
     raise NercError(f"{source.name}: extends = {extends}: no such file beside it and no shipped recipe{nearest}")
 
 
+def split_key(dotted: str) -> list[str]:
+    """The names in the dotted key of an override. Those of models have dots of their own, so what stands between
+    ``prices`` and a price is one name."""
+    names = dotted.strip().split(".")
+    if "prices" in names and all(names):
+        first = names.index("prices") + 1
+        last = len(names) - (names[-1] in ModelPrice.model_fields)
+        if first < last:
+            names[first:last] = [".".join(names[first:last])]
+    return names
+
+
 def _parse_override(override: str) -> dict[str, Any]:
     dotted, equals, text = override.partition("=")
-    names = dotted.strip().split(".")
+    names = split_key(dotted)
     if not equals or not all(names):
         raise NercError(f"command line: {override}: should be dotted.key=value, such as active.query_size=20")
     if names == ["extends"]:

@@ -24,5 +24,5 @@ class ReportSection(Section):
         description="Published figures by the row of `compare` that they stand beside, such as llm-pure.",
     )
     sentences: int = Field(
-        default=5, ge=0, le=50, description="Selected sentences shown for each round, the most uncertain first."
+        default=5, ge=0, le=50, description="Selected sentences shown for each round, the first that it chose."
     )

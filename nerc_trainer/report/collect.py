@@ -37,7 +37,8 @@ class RunData:
 
     ``selections`` and ``answers`` are those of the rounds in ``history`` by their number. ``llm_labels`` are the LLM's
     rows by sentence, for those that the page may show, and ``models`` the round.json of single taggers by branch.
-    ``cell_seconds`` says how long each training of an experiment took, by the name of its file.
+    ``cell_seconds`` says how many seconds of the whole machine each training of `train`, `compare` and `threshold`
+    took, by the name of its file.
     """
 
     folder: Path
@@ -77,7 +78,12 @@ class RunData:
 
     @cached_property
     def account(self) -> Account:
-        return account_of(self.ledger or LedgerSums(), self.history, self.costs)
+        return account_of(self.ledger or LedgerSums(), self.history, self.costs, self.trained)
+
+    @property
+    def trained(self) -> float:
+        """Seconds of the machine in trainings that are no rounds."""
+        return sum(self.cell_seconds.values())
 
 
 def scores_of(row: Row, split: str) -> Row:
@@ -143,7 +149,8 @@ def _llm_labels(folder: Path, recipe: Recipe | None, wanted: Collection[str]) ->
 
 def _cell_seconds(folder: Path) -> dict[str, float]:
     found = {path.stem: _read_json(path) or {} for path in sorted((folder / "cells").glob("*.json"))}
-    return {name: float(cell["seconds"]) for name, cell in found.items() if "seconds" in cell}
+    # Workers beside each other share the machine.
+    return {name: cell["seconds"] / cell.get("workers", 1) for name, cell in found.items() if "seconds" in cell}
 
 
 def _read_json(path: Path) -> Any:

@@ -1,22 +1,24 @@
-"""What the run cost, what each model cost for its F1, and what experts alone or other prices would have cost."""
+"""What the run cost, what each model cost for its F1, and what other prices would have cost."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from nerc_trainer.account import Account, account_at
 from nerc_trainer.annotation.money import find_price
 from nerc_trainer.annotation.spending import LedgerSums
-from nerc_trainer.costs import ExpertWork, expert_dollars
+from nerc_trainer.errors import NercError
 from nerc_trainer.plots import SIZE, Chart, chart_style, render_chart
 from nerc_trainer.public_names import without_folders
 from nerc_trainer.recipe.costs import CostsSection, WhatIfSection
-from nerc_trainer.report.alone import Alone, ExpertCurve, alone, expert_curve
+from nerc_trainer.report.alone import ExpertCurve, alone_as, expert_curve
 from nerc_trainer.report.collect import RunData
 from nerc_trainer.report.models import Model, front, gains, models_of
 from nerc_trainer.report.parts import MISSING, Part, Plot, Table, count, money, score
+from nerc_trainer.report.saved import alone_cell, saved_text, threshold_table
 
 _SAME_PRICE = WhatIfSection()
 # From this ratio of dearest to cheapest on, the cheap models would lie on one another.
@@ -35,8 +37,14 @@ def costs_part(run: RunData) -> Part | None:
         (f"${money(account.expert)}", "for the expert's labels in the rounds"),
     ]
     if account.machine is not None:
-        facts.append((f"${money(account.machine)}", "for the machine in the rounds"))
+        facts.append((f"${money(account.machine)}", "for the machine"))
     text = [_how_priced(run.costs)]
+    shared = _shared_ledger(run)
+    if shared is not None:
+        text.append(
+            f"The ledger {shared.name} lies outside of the run's folder: all replies in it are counted, those that "
+            "other runs asked for too."
+        )
     if account.perhaps:
         text.append(f"Calls that broke off after they were sent may have cost up to ${money(account.perhaps)} more.")
     tables = [_account_table(run)]
@@ -48,8 +56,9 @@ def costs_part(run: RunData) -> Part | None:
         plots.append(_pareto_plot(models))
         text.append(
             f"A model's money is that of the labels it learnt from, and F1 is on {models[0].split}. Where the LLM's "
-            "labels took part, all replies in the ledger count, those of the sweep too. A gain is in points of F1 for "
-            "each dollar more than the cheapest model costs."
+            "labels took part, all replies in the ledger count, those of the sweep too"
+            + (", and a second LLM's in the rounds since it was asked. " if _asked_second(run) else ". ")
+            + "A gain is in points of F1 for each dollar more than the cheapest model costs."
         )
         if run.comparison is not None or run.models:
             text.append(
@@ -59,10 +68,22 @@ def costs_part(run: RunData) -> Part | None:
         if account.machine is not None and untimed:
             text.append(f"How long {', '.join(untimed)} took to train was not noted, so no machine is counted there.")
     if curve is not None:
-        text += _alone_text(run, models, curve)
+        text += saved_text(run, models, curve)
         if run.threshold is not None:
-            tables.append(_threshold_table(run, curve))
+            tables.append(threshold_table(run, curve))
     return Part("costs", "What it cost", text, facts=facts, plots=plots, tables=tables)
+
+
+def _asked_second(run: RunData) -> bool:
+    return any(row.get("llm_dollars") for row in run.history)
+
+
+def _shared_ledger(run: RunData) -> Path | None:
+    """The ledger of a run where it may be that of others too, None where it lies in the run's folder."""
+    if run.ledger is None or run.recipe is None or run.recipe.annotation.ledger is None:
+        return None
+    path = run.recipe.annotation.ledger
+    return None if path.resolve().is_relative_to(run.folder.resolve()) else path
 
 
 def _how_priced(costs: CostsSection) -> str:
@@ -92,9 +113,10 @@ def _account_table(run: RunData) -> Table:
         work = f"{count(last['expert_sentences'])} sentences, {count(last['tokens'])} words"
         rows.append(["expert", work, money(run.account.expert)])
     if run.account.machine is not None:
-        rows.append(
-            ["machine", f"the rounds, at ${run.costs.gpu_dollars_per_hour:g} an hour", money(run.account.machine)]
-        )
+        parts = ["the rounds"] if run.history else []
+        parts += [f"{count(len(run.cell_seconds))} trainings"] if run.cell_seconds else []
+        price = f"${run.costs.gpu_dollars_per_hour:g} an hour"
+        rows.append(["machine", f"{' and '.join(parts) or 'nothing yet'}, at {price}", money(run.account.machine)])
     rows.append(["all", "", money(run.account.total)])
     return Table("The account of the run", ["what", "how much", "dollars"], rows, texts=2)
 
@@ -109,74 +131,22 @@ def _models_table(models: Sequence[Model], curve: ExpertCurve | None) -> Table:
         row += [money(model.machine)] if has_machine else []
         row += [money(model.dollars), MISSING if gain is None else f"{gain:.2f}"]
         if curve is not None:
-            row.append(MISSING if model.expert_only else _alone_cell(alone(curve, model.f1), curve))
+            row.append(MISSING if model.expert_only else alone_cell(alone_as(curve, model)))
         rows.append(row)
     return Table(
         "Models by money and F1; * is on the Pareto front",
-        [*columns, *(["same F1 from experts alone $"] if curve is not None else [])],
-        rows,
-    )
-
-
-def _alone_cell(found: Alone, curve: ExpertCurve) -> str:
-    if found.dollars is None:
-        return f"more than {money(found.most)}"
-    if curve.is_coarse:
-        return f"at most {money(found.dollars)}"
-    return f"{money(found.dollars)} ({_range(found)})"
-
-
-def _range(found: Alone) -> str:
-    low = MISSING if found.low is None else money(found.low)
-    return f"{low} to {money(found.high)}" if found.high is not None else f"{low} to more than {money(found.most)}"
-
-
-def _alone_text(run: RunData, models: Sequence[Model], curve: ExpertCurve) -> list[str]:
-    """The sentence that says what the best model with the LLM's labels has saved, and how far to trust it."""
-    with_llm = [model for model in models if not model.expert_only]
-    if not with_llm:
-        return []
-    best = max(with_llm, key=lambda model: model.f1)
-    found = alone(curve, best.f1)
-    if found.dollars is None:
-        would = f"more than ${money(found.most)}, where the curve of expert labels ends"
-    elif curve.is_coarse:
-        would = f"at most ${money(found.dollars)}"
-    else:
-        would = f"${money(found.dollars)} (over the folds {_range(found)})"
-    how = (
-        "between the few rows of compare that an expert labelled, which asks for too much (threshold comes closer)"
-        if curve.is_coarse
-        else "off the curve without the LLM's labels, which was measured on held-out folds of train and not on "
-        f"{best.split}"
-    )
-    return [
-        f"{best.name} reached F1 {score(best.f1)} for ${money(best.dollars)}. The same F1 from experts alone would "
-        f"have cost {would}: read {how}."
-    ]
-
-
-def _threshold_table(run: RunData, curve: ExpertCurve) -> Table:
-    """Both sides of the threshold experiment in money: the same folds, so the comparison is a fair one."""
-    assert run.threshold is not None
-    rows = []
-    for point in run.threshold["curves"]["with_llm"]:
-        work = ExpertWork(point["expert_sentences"], point["expert_words"])
-        dollars = run.account.llm + Decimal(str(round(expert_dollars(work, run.costs), 6)))
-        f1 = point["f1"]["mean"]
-        rows.append([f"{point['share']:.0%}", score(f1), money(dollars), _alone_cell(alone(curve, f1), curve)])
-    return Table(
-        "The same F1 with the LLM's labels and from experts alone, on the same folds (lowest and highest in brackets)",
-        ["expert share", "F1", "with the LLM $", "experts alone $"],
+        [*columns, *(["same F1 from experts alone $ (95 %)"] if curve is not None else [])],
         rows,
     )
 
 
 def _what_if_table(run: RunData) -> Table:
+    _check_models(run)
     ledger = run.ledger or LedgerSums()
     cases: list[tuple[str, Account, WhatIfSection]] = [("as it was", run.account, _SAME_PRICE)]
     cases += [
-        (name, account_at(ledger, run.history, run.costs, other), other) for name, other in run.costs.what_if.items()
+        (name, account_at(ledger, run.history, run.costs, other, run.trained), other)
+        for name, other in run.costs.what_if.items()
     ]
     behind = _replies_behind_labels(run)
     rows = [
@@ -199,6 +169,24 @@ def _what_if_table(run: RunData) -> Table:
         "all $",
     ]
     return Table("The same run at other prices, with no new calls", columns, rows)
+
+
+def _check_models(run: RunData) -> None:
+    """Raise NercError for the price of a model that the run has not asked, and does not name: it would count for
+    nothing. Where nobody was asked yet, all are allowed."""
+    asked = {one.model for one in (run.ledger.spending if run.ledger else ())}
+    asked |= {run.annotation["model"]} if run.annotation is not None else set()
+    named: set[str | None] = set()
+    if run.recipe is not None:
+        second = run.recipe.active.llm_relabel
+        named = {run.recipe.annotation.model, *run.recipe.sweep.models, *([second.model] if second else [])}
+    for name, other in run.costs.what_if.items():
+        for model in other.prices if asked else ():
+            if model not in asked | named:
+                raise NercError(
+                    f"costs.what_if.{name}.prices: {model}: the run has not asked this model; it has asked "
+                    f"{', '.join(sorted(asked))}"
+                )
 
 
 def _replies_behind_labels(run: RunData) -> bool:

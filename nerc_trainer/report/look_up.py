@@ -16,8 +16,9 @@ def find_tokens(run: RunData, ids: Sequence[str]) -> tuple[dict[str, list[str]],
         return found, [] if not missing else ["Sentences are not shown: the run has no recipe that names its corpus."]
     from nerc_trainer.corpus.load import load_corpus
 
+    asks_people = run.recipe.active.oracle == "files"  # about sentences that nobody has labelled, as a rule
     try:
-        corpus = load_corpus(run.recipe.data, context=run.recipe.model.context)
+        corpus = load_corpus(run.recipe.data, unlabelled_train=asks_people, context=run.recipe.model.context)
     except (NercError, OSError):
         return found, ["Some sentences are not shown, because the corpus cannot be read any more where it was."]
     if run.state is not None and run.state["corpus"].get("train") != corpus.fingerprints["train"]:

@@ -16,9 +16,10 @@ from nerc_trainer.report.collect import Row, RunData, scores_of
 class Model:
     """A model, what its labels and its training have cost (dollars), and its F1 on ``split``.
 
-    ``llm`` is the money for all replies in the ledger, those of the sweep too, where the LLM's labels took part; a
-    round does not pay for what a second LLM was asked in later ones.
-    ``machine`` is None where it has no price or was not recorded. ``expert_only`` models owe the LLM nothing.
+    ``llm`` is the money for all replies in the ledger, those of the sweep too, where the LLM's labels took part; what a
+    second LLM has said counts from the round on that asked it, and for models of no round never.
+    ``machine`` is None where it has no price or was not recorded. ``expert_only`` models owe the LLM nothing. ``seeds``
+    are the F1 of each seed where there were several trainings, of which ``f1`` is the mean.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Model:
     machine: Decimal | None
     expert_sentences: int
     expert_only: bool
+    seeds: Sequence[float] = ()
 
     @property
     def dollars(self) -> Decimal:
@@ -37,11 +39,16 @@ class Model:
 
 def models_of(run: RunData) -> list[Model]:
     """The rows of `compare`, taggers that `train` made, and the rounds: each once, on one split."""
-    split = "test" if all("test" in found for found in _splits(run)) else "dev"
+    split = split_of(run)
     compared = list(_compared(run, split))
     names = {model.name for model in compared}
     trained = [model for model in _trained(run, split) if model.name not in names]
     return [*compared, *trained, *_rounds(run, split)]
+
+
+def split_of(run: RunData) -> str:
+    """The split that every model of the run was measured on: test, or else dev."""
+    return "test" if all("test" in found for found in _splits(run)) else "dev"
 
 
 def _splits(run: RunData) -> Iterator[set[str]]:
@@ -52,8 +59,11 @@ def _splits(run: RunData) -> Iterator[set[str]]:
         yield {"dev"} | ({"test"} if record.get("test") else set())
 
 
-def _llm(run: RunData, took_part: bool) -> Decimal:
-    return run.account.llm if took_part else NOTHING
+def llm_dollars(run: RunData, rounds: int = 0) -> Decimal:
+    """Money for the LLM's labels after so many ``rounds``: all replies in the ledger but those that a second LLM gave
+    later."""
+    later = sum((Decimal(str(row.get("llm_dollars", 0))) for row in run.history[rounds:]), NOTHING)
+    return max(run.account.llm - later, NOTHING)
 
 
 def _compared(run: RunData, split: str) -> Iterator[Model]:
@@ -65,11 +75,12 @@ def _compared(run: RunData, split: str) -> Iterator[Model]:
             name,
             f1=row["f1"]["mean"],
             split=split,
-            llm=_llm(run, bool(row["llm_sentences"])),
+            llm=llm_dollars(run) if row["llm_sentences"] else NOTHING,
             expert=_expert(run, row),
             machine=machine_dollars(sum(seconds) / len(seconds), run.costs) if seconds else None,
             expert_sentences=row["expert_sentences"],
             expert_only=not row["llm_sentences"],
+            seeds=row["f1"]["values"],
         )
 
 
@@ -81,7 +92,7 @@ def _trained(run: RunData, split: str) -> Iterator[Model]:
             name,
             f1=record[split]["f1"],
             split=split,
-            llm=_llm(run, uses_llm),
+            llm=llm_dollars(run) if uses_llm else NOTHING,
             expert=_expert(run, record),
             machine=machine_dollars(seconds, run.costs) if seconds is not None else None,
             expert_sentences=record["expert_sentences"],
@@ -92,25 +103,18 @@ def _trained(run: RunData, split: str) -> Iterator[Model]:
 def _rounds(run: RunData, split: str) -> Iterator[Model]:
     with_llm = any(row["llm_sentences"] for row in run.history)
     seconds = 0.0
-    later = sum((_second(row) for row in run.history), NOTHING)
-    for row in run.history:
+    for made, row in enumerate(run.history, start=1):
         seconds += machine_seconds(row["seconds"])
-        later -= _second(row)
         yield Model(
             f"round {row['round']}",
             f1=scores_of(row, split)["f1"],
             split=split,
-            llm=max(_llm(run, with_llm) - later, NOTHING),
+            llm=llm_dollars(run, made) if with_llm else NOTHING,
             expert=Decimal(str(row["dollars"])),
             machine=machine_dollars(seconds, run.costs),
             expert_sentences=row["expert_sentences"],
             expert_only=not with_llm,
         )
-
-
-def _second(row: Row) -> Decimal:
-    """What the second LLM has cost in a round."""
-    return Decimal(str(row.get("llm_dollars", 0)))
 
 
 def _expert(run: RunData, row: Row) -> Decimal:

@@ -36,7 +36,7 @@ _LARGEST = 3_000_000
 def write_report(folders: Sequence[Path], overrides: Sequence[str] = ()) -> Path:
     """Write the page about the first run into its folder ``report``; the others join its learning curves.
 
-    Returns the page's file. Raises NercError for a folder that is no run's.
+    Returns the page's file. Raises NercError for a folder that is no run's, and for a page of more than 3 MB.
     """
     runs = [collect_run(folder, overrides) for folder in folders]
     parts = parts_of(runs)
@@ -44,10 +44,7 @@ def write_report(folders: Sequence[Path], overrides: Sequence[str] = ()) -> Path
         raise NercError(f"{folders[0]}: has nothing to show yet; run a stage first, such as `nerc-trainer active`")
     page = strike_out(render(runs[0].name, parts))
     if len(page.encode()) > _LARGEST:
-        raise NercError(
-            f"{folders[0]}: the page would have {len(page.encode()):,} bytes, more than {_LARGEST:,}; lower "
-            "report.sentences"
-        )
+        raise NercError(f"{folders[0]}: the page would have {len(page.encode()):,} bytes, {_way_out(parts)}")
     folder = runs[0].folder / "report"
     charts = [plot.chart for part in parts for plot in part.plots]
     for chart in charts:
@@ -59,6 +56,18 @@ def write_report(folders: Sequence[Path], overrides: Sequence[str] = ()) -> Path
             path.unlink()
     write_text(folder / "index.html", page)
     return folder / "index.html"
+
+
+def _way_out(parts: Sequence[Part]) -> str:
+    """What to do about a page that is too large, by its largest part."""
+    size, largest = max(((len(render("", [part]).encode()), part) for part in parts), key=lambda one: one[0])
+    if largest.sentences:
+        way_out = "lower report.sentences"
+    elif largest.id == "rounds":
+        way_out = "give fewer runs"
+    else:
+        way_out = "take the figures of that stage out of the run's folder for the time"
+    return f"more than {_LARGEST:,}; {size:,} are those of {largest.title!r}: {way_out}"
 
 
 def parts_of(runs: Sequence[RunData]) -> list[Part]:

@@ -50,10 +50,10 @@ class Reading:
 
 @dataclass(frozen=True)
 class Sentence:
-    """A selected sentence as all its readers labelled it, and how uncertain the tagger was."""
+    """A selected sentence as all its readers labelled it. ``why`` says how much it was wanted, "" where nothing did."""
 
     id: str
-    uncertainty: float
+    why: str
     readings: Sequence[Reading]
 
 

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from nerc_trainer.corpus.labels import tags_to_spans
 from nerc_trainer.report.collect import RunData
 from nerc_trainer.report.parts import Part, Reading, Sentence, Word
+from nerc_trainer.report.uncertainty import measure_of
 
 Tags = Sequence[str]
 
 
 def shown_ids(run: RunData) -> dict[int, list[str]]:
-    """The sentences that are shown of each round, the most uncertain first; round 0 was drawn and is left out."""
+    """The sentences that are shown of each round, as it chose them; round 0 was drawn and is left out."""
     count = run.report.sentences
     return {
         number: list(found["ids"])[:count]
@@ -29,11 +30,9 @@ def selected_part(
     groups: dict[str, list[Sentence]] = {}
     for number, ids in shown_ids(run).items():
         answers = {row["id"]: row["ner_tags"] for row in run.answers[number]}
-        uncertainty = dict(zip(run.selections[number]["ids"], run.selections[number]["priorities"], strict=True))
+        wanted = _wanted(run, number)
         sentences = [
-            _sentence(
-                run, name, tokens[name], answers[name], before.get(number, {}).get(name), number, uncertainty[name]
-            )
+            _sentence(run, name, tokens[name], answers[name], before.get(number, {}).get(name), number, wanted[name])
             for name in ids
             if name in answers and len(tokens.get(name, ())) == len(answers[name])
         ]
@@ -42,15 +41,25 @@ def selected_part(
     if not groups:
         return Part("selected", "What was selected", notes) if notes else None
     text = [
-        "The first sentences of each round as they were labelled before, and by the expert. A reading that the "
-        "expert did not share is marked with ≠.",
+        "The first sentences that each round chose as they were labelled before, and by the expert. A reading that "
+        "the expert did not share is marked with ≠.",
         *notes,
     ]
     return Part("selected", "What was selected", text, sentences=groups)
 
 
+def _wanted(run: RunData, number: int) -> dict[str, str]:
+    """How much a round wanted each of its sentences, in words; "" where it asked no tagger."""
+    found = run.selections[number]
+    measure = measure_of(run, found["strategy"])
+    return {
+        name: f"{measure} {value:.3f}" if measure else ""
+        for name, value in zip(found["ids"], found["priorities"], strict=True)
+    }
+
+
 def _sentence(
-    run: RunData, name: str, tokens: Sequence[str], expert: Tags, model: Tags | None, number: int, uncertainty: float
+    run: RunData, name: str, tokens: Sequence[str], expert: Tags, model: Tags | None, number: int, why: str
 ) -> Sentence:
     readings = []
     llm = run.llm_labels.get(name)
@@ -59,7 +68,7 @@ def _sentence(
     if model is not None:
         readings.append(_reading(f"model of round {number - 1}", tokens, model, expert))
     readings.append(_reading("expert", tokens, expert, expert))
-    return Sentence(name, uncertainty, readings)
+    return Sentence(name, why, readings)
 
 
 def _reading(reader: str, tokens: Sequence[str], tags: Tags, expert: Tags) -> Reading:

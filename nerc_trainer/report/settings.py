@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from nerc_trainer.errors import NercError
 from nerc_trainer.recipe.costs import CostsSection
+from nerc_trainer.recipe.load import split_key
 from nerc_trainer.recipe.report import ReportSection
 from nerc_trainer.recipe.sections import Recipe
 from nerc_trainer.run_recipe import RECIPE_NAME
@@ -56,7 +57,7 @@ def _override(said: dict[str, Any], override: str) -> None:
             f"command line: {override}: a finished run is only told costs.what_if, costs.gpu_dollars_per_hour and keys "
             "of report; other prices go into costs.what_if"
         )
-    *parents, last = dotted.strip().split(".")
+    *parents, last = split_key(dotted)
     place: Any = said
     for parent in parents:
         place = place.setdefault(parent, {})

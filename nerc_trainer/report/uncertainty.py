@@ -1,4 +1,4 @@
-"""How unsure the tagger was of what it chose, round by round."""
+"""How unsure the tagger was of what was chosen, or how much that was wanted, round by round."""
 
 from __future__ import annotations
 
@@ -9,53 +9,67 @@ from typing import Any
 import numpy as np
 
 from nerc_trainer.plots import SIZE, Chart, chart_style, render_chart
+from nerc_trainer.recipe.active import SCORES_NOTHING
 from nerc_trainer.report.collect import RunData
 from nerc_trainer.report.parts import Part, Plot, Table, count, score
 
 _BINS = 12
 
 
+def measure_of(run: RunData, strategy: str) -> str:
+    """What the priorities of a round are: the tagger's uncertainty; a priority, which is made of ranks, where the doubt
+    about the LLM's labels counts too; "" where chance or length has chosen."""
+    if run.recipe is not None and run.recipe.active.llm_doubt > 0:
+        return "priority"
+    return "" if strategy in SCORES_NOTHING else "uncertainty"
+
+
 def uncertainty_part(run: RunData) -> Part | None:
-    """A histogram of the selected sentences' uncertainty for each round; None where no round chose by uncertainty."""
+    """A histogram of the selected sentences' uncertainty, or priority, for each round; None where no round asked a
+    tagger."""
     chosen = {
         number: found
         for number, found in sorted(run.selections.items())
-        if found["strategy"] != "random" and found.get("priorities")
+        if number > 0 and found.get("priorities") and measure_of(run, found["strategy"])
     }
     if not chosen:
         return None
     edges, counts = histograms([found["priorities"] for found in chosen.values()])
     strategy = next(iter(chosen.values()))["strategy"]
+    measure = measure_of(run, strategy)
+    by_ranks = measure == "priority"  # whose mean over the pool is the same in every round
     rows = []
     for (number, found), row in zip(chosen.items(), counts, strict=True):
         values, pool = found["priorities"], found["pool"]
         ends = [
             score(float(np.median(values))),
             score(max(values)),
-            score(pool["mean_priority"]),
+            *([] if by_ranks else [score(pool["mean_priority"])]),
             count(pool["sentences"]),
         ]
         rows.append([str(number), *ends, *(count(values_in) for values_in in row)])
     bins = [f"{low:.2g} to {high:.2g}" for low, high in pairwise(edges)]
-    numbers = Table(
-        "Selected sentences by their uncertainty",
-        ["round", "median", "highest", "mean of the pool", "pool", *bins],
-        rows,
-    )
-    first, last = (found["pool"]["mean_priority"] for found in (chosen[min(chosen)], chosen[max(chosen)]))
-    text = (
-        f"By the strategy {strategy}; round 0 was drawn at random. The mean over the whole pool went from "
-        f"{score(first)} to {score(last)}."
-    )
+    mean = [] if by_ranks else ["mean of the pool"]
+    columns = ["round", "median", "highest", *mean, "pool", *bins]
+    numbers = Table(f"Selected sentences by their {measure}", columns, rows)
+    text = f"By the strategy {strategy}; round 0 was drawn at random. "
+    if by_ranks:
+        text += (
+            "A priority is a sentence's rank in the pool by that strategy and by the doubt about the LLM's label, "
+            "added up (active.llm_doubt): it says what was wanted most, and not how unsure the tagger was."
+        )
+    else:
+        first, last = (found["pool"]["mean_priority"] for found in (chosen[min(chosen)], chosen[max(chosen)]))
+        text += f"The mean over the whole pool went from {score(first)} to {score(last)}."
     parts = {number: found["scoring"] for number, found in chosen.items() if found.get("scoring")}
     if parts:
         text += _part_text(parts)
-    alt = f"A histogram of uncertainty for each round, as counts in shaded cells. {text}"
+    alt = f"A histogram of {measure} for each round, as counts in shaded cells. {text}"
     return Part(
         "uncertainty",
-        "How unsure the tagger was",
+        "How much the sentences were wanted" if by_ranks else "How unsure the tagger was",
         [text],
-        plots=[Plot(_draw(list(chosen), edges, counts), alt, numbers)],
+        plots=[Plot(_draw(list(chosen), edges, counts, measure), alt, numbers)],
     )
 
 
@@ -77,7 +91,7 @@ def histograms(rounds: Sequence[Sequence[float]]) -> tuple[np.ndarray, np.ndarra
     return edges, np.array([np.histogram(one, edges)[0] for one in rounds])
 
 
-def _draw(rounds: Sequence[int], edges: np.ndarray, counts: np.ndarray) -> Chart:
+def _draw(rounds: Sequence[int], edges: np.ndarray, counts: np.ndarray, measure: str) -> Chart:
     from matplotlib.figure import Figure
 
     with chart_style():
@@ -99,6 +113,6 @@ def _draw(rounds: Sequence[int], edges: np.ndarray, counts: np.ndarray) -> Chart
                 )
         axes.set_yticks(range(len(rounds)), [f"round {number}" for number in rounds])
         axes.set_xticks(np.arange(len(edges))[::3] - 0.5, [f"{edge:.2g}" for edge in edges[::3]])
-        axes.set_xlabel("uncertainty of the selected sentences")
-        axes.set_title("Selected sentences by uncertainty, round by round")
+        axes.set_xlabel(f"{measure} of the selected sentences")
+        axes.set_title(f"Selected sentences by {measure}, round by round")
         return render_chart("uncertainty", figure)

@@ -240,6 +240,15 @@ def test_a_real_expert_is_shown_the_words_of_the_recipe_s_columns(run: Run, fold
         (folder / "run/cheap-test/cheap_test.json").unlink()
 
 
+@pytest.mark.parametrize("empty", [{}, {"ner_tags": None}])
+def test_a_real_expert_is_asked_by_the_ids_of_the_file(run: Run, folder: Path, empty: dict[str, Any]) -> None:
+    write_rows(folder / "test.jsonl", [{"id": at, "tokens": ["bear", str(at)], **empty} for at in range(20)])
+    others = ["cheap_test.sentences=20", "cheap_test.labels=null", "cheap_test.labeller=other"]
+    status, _, err = run(*others, "cheap_test.answers=answers.jsonl")
+    assert status == 0, err
+    assert {row["id"] for row in read_rows(folder / "answers.jsonl")} == {str(number) for number in range(20)}
+
+
 def test_a_plan_asks_a_real_expert_for_a_pilot_first_and_says_so(run: Run, folder: Path) -> None:
     words = ["cheap_test.answers=answers.jsonl", "--plan"]
     _, asks, _ = run(*words)

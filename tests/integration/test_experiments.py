@@ -19,6 +19,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 from nerc_trainer.corpus.conll import read_conll
 from nerc_trainer.modeling.bilstm import BiLSTMForTokenClassification
 from nerc_trainer.prediction.tagger import load_tagger
+from nerc_trainer.report.collect import collect_run
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "recipes" / "sample"
@@ -258,6 +259,11 @@ def test_workers_side_by_side_find_what_one_process_finds(recipe: Path) -> None:
     assert run("threshold", *words, "threshold.workers=2", f"run.dir={recipe.parent / 'two'}") == 0
     one, two = (json.loads((recipe.parent / at / "threshold" / "threshold.json").read_text()) for at in ("run", "two"))
     assert one == two
+    for folder, workers in ((recipe.parent / "run", 1), (recipe.parent / "two", 2)):
+        cells = [json.loads(path.read_text()) for path in (folder / "cells").glob("*.json")]
+        assert len(cells) == 10
+        # Two at a time have half of the machine each, which is what it costs.
+        assert collect_run(folder).trained == pytest.approx(sum(cell["seconds"] for cell in cells) / workers)
 
 
 def test_what_is_predicted_can_be_read_again(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:

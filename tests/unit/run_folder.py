@@ -78,12 +78,13 @@ def write_recipe(folder: Path, **sections: Any) -> None:
     write_text(folder / "recipe.resolved.yaml", dump_recipe(Recipe.model_validate({**said, **sections})))
 
 
-def write_rounds(folder: Path, rounds: int = 3) -> None:
-    rows = [round_row(number, 0.6 + 0.1 * number) for number in range(rounds)]
+def write_rounds(folder: Path, rounds: int = 3, strategy: str = "entropy") -> None:
+    by_round = ["random", *[strategy] * (rounds - 1)]
+    rows = [round_row(number, 0.6 + 0.1 * number, strategy=name) for number, name in enumerate(by_round)]
     write_text(folder / "history.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
     for number in range(rounds):
         selection = {
-            "strategy": "random" if number == 0 else "entropy",
+            "strategy": by_round[number],
             "ids": list(TOKENS),
             "priorities": [0.9 - 0.2 * number, 0.5, 0.1],
             "pool": {"sentences": 90, "mean_priority": 0.3 - 0.1 * number},
@@ -211,20 +212,21 @@ def point(share: float, sentences: int, f1: float) -> dict[str, Any]:
     }
 
 
-def simulation() -> dict[str, Any]:
-    """Two strategies with two seeds; one of them has 90 % of full-data F1 after 150 words."""
+def simulation(seeds: int = 2, strategy: str = "mnlp") -> dict[str, Any]:
+    """A strategy and random, without the LLM's labels; the first has 90 % of full-data F1 after 150 words."""
 
-    def curve(last: float, share: float | None, over: dict[str, float] | None) -> dict[str, Any]:
+    def curve(strategy: str, last: float, share: float | None, over: dict[str, float] | None) -> dict[str, Any]:
         points = [
             {"round": number, "words": 100.0 + 77 * number, "sentences": 10.0, "entities": 20.0, "dollars": 1.0}
             | {"f1": figure(f1)}
             for number, f1 in enumerate((0.5, last))
         ]
         reach = {name: {"share": share if name == "0.9" else None} for name in ("0.9", "0.95", "0.99")}
-        return {"points": points, "area": figure(0.6), "over_random": over, "reach": reach}
+        arm = {"strategy": strategy, "with_llm": False}
+        return {**arm, "points": points, "area": figure(0.6), "over_random": over, "reach": reach}
 
     def figure(mean: float) -> dict[str, Any]:
-        return {"mean": mean, "spread": 0.01, "seeds": [mean - 0.01, mean + 0.01]}
+        return {"mean": mean, "spread": 0.01, "seeds": [mean - 0.01, mean + 0.01] if seeds == 2 else [mean]}
 
     over = {"value": 0.0123, "low": -0.01, "high": 0.0346}
     return {
@@ -232,7 +234,10 @@ def simulation() -> dict[str, Any]:
         "seeds": [1, 2],
         "words": 1000,
         "full": {"f1": figure(0.9), "steps": 50},
-        "curves": {"mnlp": curve(0.83, 0.15, over), "random": curve(0.7, None, None)},
+        "curves": {
+            strategy: curve(strategy, 0.83, 0.15, over),
+            "random": curve("random", 0.7, None, None),
+        },
     }
 
 

@@ -32,12 +32,13 @@ rounds = st.lists(
 
 
 @settings(max_examples=40, deadline=None)
-@given(replies, broken, rounds, st.one_of(st.none(), st.floats(0, 50)))
+@given(replies, broken, rounds, st.one_of(st.none(), st.floats(0, 50)), st.lists(st.floats(0, 10_000), max_size=4))
 def test_the_account_is_the_sum_of_ledger_and_history(
     paid: list[tuple[str, int, bool]],
     lost: list[int],
     phases: list[tuple[int, float, float, float]],
     wage: float | None,
+    trainings: list[float],
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "ledger.sqlite"
@@ -57,12 +58,12 @@ def test_the_account_is_the_sum_of_ledger_and_history(
         seconds = {"score": round(score, 3), "ask": round(ask, 3), "train": round(train, 3)}
         history.append(round_row(number, 0.5, tokens=words, dollars=round(words * 0.0123, 6), seconds=seconds))
     costs = CostsSection(gpu_dollars_per_hour=wage)
-    account = account_of(sums, history, costs)
+    account = account_of(sums, history, costs, sum(trainings))
 
     assert account.llm == sum(Decimal(price) for price in rows) / 10**12
     assert account.perhaps == sum(map(Decimal, lost)) / 10**12
     assert account.expert == (Decimal(str(history[-1]["dollars"])) if history else 0)
-    hours = sum(row["seconds"]["score"] + row["seconds"]["train"] for row in history) / 3600
+    hours = (sum(row["seconds"]["score"] + row["seconds"]["train"] for row in history) + sum(trainings)) / 3600
     machine = hours * wage if wage is not None else 0.0
     assert (account.machine is None) == (wage is None)
     assert abs(account.total - (account.llm + account.expert + Decimal(machine))) < CENT

@@ -163,8 +163,8 @@ def test_intervals_cover_and_are_no_wider_than_they_must_be(how: Choice) -> None
 
 @pytest.mark.parametrize("how", get_args(Choice))
 @pytest.mark.parametrize("useless", ["shuffled", "empty", "against"])
-@pytest.mark.parametrize("level", [0.8, 0.95, 0.99])
-def test_useless_labels_never_widen_the_interval(how: Choice, useless: str, level: float) -> None:
+@pytest.mark.parametrize(("level", "labels"), [(0.8, 100), (0.95, 100), (0.99, 100), (0.8, 20), (0.99, 20)])
+def test_useless_labels_never_widen_the_interval(how: Choice, useless: str, level: float, labels: int) -> None:
     true, proxy, doubts = corpus(600, 7)
     if useless == "shuffled":
         proxy = proxy[np.random.default_rng(0).permutation(600)]
@@ -174,12 +174,23 @@ def test_useless_labels_never_widen_the_interval(how: Choice, useless: str, leve
         proxy = np.stack([true[:, 1] - true[:, 0], true[:, 1], true[:, 1]], axis=1)
     widths = []
     for draw in range(60):
-        sample = choose(how, doubts, 100, np.random.default_rng(draw))
+        sample = choose(how, doubts, labels, np.random.default_rng(draw))
         found = estimate(Judged(true[sample.positions], proxy), sample, "f1", level)
         widths.append([interval_width(found, side, level) for side in (found.alone, found.powered)])
         assert found.powered.reach(level) <= found.alone.reach(level)
     alone, powered = np.mean(widths, axis=0)
     assert powered <= 1.01 * alone
+
+
+def test_useless_labels_never_widen_the_interval_of_a_difference() -> None:
+    true, _, _ = corpus(600, 9)
+    worse = true.copy()
+    worse[np.random.default_rng(1).random(600) < 0.2, 0] = 0
+    for draw in range(60):
+        sample = choose("random", np.ones(600), 60, np.random.default_rng(draw))
+        sides = [Judged(one[sample.positions], one * np.array([0.0, 1.0, 0.0])) for one in (true, worse)]
+        found = estimate_difference(sides[0], sides[1], true[:, 0] - worse[:, 0], sample, "f1", 0.99)
+        assert found.powered.reach(0.99) <= found.alone.reach(0.99)
 
 
 def test_an_llm_that_is_always_right_is_not_believed_blindly() -> None:

@@ -271,6 +271,13 @@ def test_a_wrong_override(write: Write, override: str, reason: str) -> None:
     assert reason in line
 
 
+def test_the_dots_of_a_model_s_name_nest_nothing(write: Write) -> None:
+    words = ["annotation.prices.qwen2.5-coder:1.5b.input=1", "annotation.prices.qwen2.5-coder:1.5b.output=2"]
+    recipe = load_recipe(write(MINIMAL), [*words, "costs.what_if.x.prices.gpt-4.1={input: 3, output: 4}"])
+    assert recipe.annotation.prices["qwen2.5-coder:1.5b"].output == 2
+    assert recipe.costs.what_if["x"].prices["gpt-4.1"].input == 3
+
+
 def test_a_dotted_key_in_a_file_is_explained(write: Write) -> None:
     assert "a dot does not nest in a file" in errors_of(write(MINIMAL + "active.query_size: 3\n"))[0]
 
@@ -279,6 +286,19 @@ def test_missing_keys_are_said_with_their_meaning(write: Write) -> None:
     lines = errors_of(write("data: {train: train.conll}\n"))
     assert "mine.yaml: data.dev: missing (sentences that stopping" in lines[0]
     assert "mine.yaml: model: missing (the encoder" in lines[1]
+
+
+@pytest.mark.parametrize(
+    ("override", "reason"),
+    [
+        ("costs.what_if.x.prices.gpt-4.1.input=3", "prices.gpt-4.1.output: missing (dollars for a million tokens of"),
+        ("annotation.prices={mine: {output: 3}}", "annotation.prices.mine.input: missing (dollars for a million"),
+        ("annotation.endpoints=[{concurrency: 2}]", "annotation.endpoints.0.base_url: missing ("),
+    ],
+)
+def test_what_is_missing_below_a_name_of_the_user_s_own(write: Write, override: str, reason: str) -> None:
+    (line,) = errors_of(write(MINIMAL), override)
+    assert reason in line
 
 
 @pytest.mark.parametrize(

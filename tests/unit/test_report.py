@@ -7,11 +7,25 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from run_folder import SCRIPT, compared, point, round_row, whole_run, write_ledger, write_recipe, write_rounds
+from run_folder import (
+    SCRIPT,
+    TOKENS,
+    compared,
+    point,
+    round_row,
+    simulation,
+    whole_run,
+    write_ledger,
+    write_recipe,
+    write_rounds,
+    write_stages,
+)
 
 from nerc_trainer.cli import main
+from nerc_trainer.corpus.load import load_corpus
 from nerc_trainer.errors import NercError
 from nerc_trainer.files import write_json
+from nerc_trainer.recipe.sections import DataSection
 from nerc_trainer.report.about import public_values
 from nerc_trainer.report.alone import ExpertCurve, alone, expert_curve
 from nerc_trainer.report.collect import RunData, collect_run
@@ -174,6 +188,49 @@ def test_the_selected_sentences_stand_as_llm_and_expert_saw_them(page: str) -> N
     assert "LLM In Rome LOC &amp; expert In Rome LOC &amp;" in text  # they agree
 
 
+def test_the_selected_sentences_of_people_stand_in_a_corpus_without_labels(tmp_path: Path) -> None:
+    train = [{"id": name, "tokens": words} for name, words in TOKENS.items()]
+    dev = [{"tokens": ["Bo", "met", "Rome"], "ner_tags": ["B-PER", "O", "B-LOC"]}]
+    for split, rows in (("train", train), ("dev", dev)):
+        (tmp_path / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    data = {split: str(tmp_path / f"{split}.jsonl") for split in ("train", "dev")}
+    write_recipe(tmp_path, data=data, active={"oracle": "files"}, annotation={})
+    write_rounds(tmp_path)
+    corpus = load_corpus(DataSection(**data), unlabelled_train=True)
+    write_json(tmp_path / "state.json", {"corpus": corpus.fingerprints})
+    text = " ".join(Page(write_report([tmp_path]).read_text(encoding="utf-8")).text.split())
+    assert "expert In Rome LOC &amp;" in text
+    assert "are not shown" not in text
+
+
+@pytest.mark.parametrize("strategy", ["random", "longest"])
+def test_what_no_tagger_has_scored_has_no_uncertainty(tmp_path: Path, strategy: str) -> None:
+    write_recipe(tmp_path)
+    write_rounds(tmp_path, strategy=strategy)
+    write_stages(tmp_path)
+    assert uncertainty_part(collect_run(tmp_path)) is None
+    text = " ".join(Page(write_report([tmp_path]).read_text(encoding="utf-8")).text.split())
+    assert "sentence a LLM ≠" in text
+    assert "ncertain" not in text.partition("What was selected")[2].partition("The recipe, with")[0]
+
+
+@pytest.mark.parametrize("strategy", ["entropy", "random"])
+def test_the_ranks_of_a_doubt_about_the_llm_are_priorities(tmp_path: Path, strategy: str) -> None:
+    write_recipe(tmp_path, active={"strategy": strategy, "llm_doubt": 1.0})
+    write_rounds(tmp_path, strategy=strategy)
+    write_stages(tmp_path)
+    made = part(collect_run(tmp_path), uncertainty_part)
+    assert (made.title, made.plots[0].numbers.caption) == (
+        "How much the sentences were wanted",
+        "Selected sentences by their priority",
+    )
+    assert "mean of the pool" not in made.plots[0].numbers.columns
+    assert "The mean over" not in made.text[0]
+    assert "priority of the selected sentences" in made.plots[0].chart.svg
+    text = " ".join(Page(write_report([tmp_path]).read_text(encoding="utf-8")).text.split())
+    assert "sentence a, priority 0.700" in text
+
+
 def test_words_of_a_sentence() -> None:
     said = words_of(["a", "b", "c", "d"], ["B-X", "I-X", "O", "B-Y"])
     assert [(word.text, word.type) for word in said] == [("a b", "X"), ("c", None), ("d", "Y")]
@@ -188,6 +245,13 @@ def test_what_a_simulation_has_found(run: RunData) -> None:
         ["random", "0.600 ± 0.010", "–", "–", "–", "–"],
     ]
     assert list(made.plots[0].numbers.rows[1]) == ["mnlp", "1", "177", "10", "20", "1.00", "0.830 ± 0.010"]
+
+
+def test_the_dollars_of_a_simulation_hold_the_llm_s(tmp_path: Path, run: RunData) -> None:
+    assert "LLM's labels hold" not in part(run, simulation_part).text[0]
+    write_json(tmp_path / "simulate" / "simulate.json", {**simulation(), "llm_dollars": 3.0})
+    said = part(collect_run(tmp_path), simulation_part).text[0]
+    assert said.endswith("The dollars of runs with the LLM's labels hold the 3.00 that these cost.")
 
 
 def test_published_figures_stand_beside_those_of_compare(page: str) -> None:
@@ -241,6 +305,47 @@ def test_every_model_has_its_money(run: RunData) -> None:
     assert gain["init-12"] == pytest.approx(10 / 3.0)  # ten points for three dollars more
 
 
+def test_a_ledger_that_others_may_share_is_counted_whole_and_said_to_be(tmp_path: Path) -> None:
+    write_ledger(tmp_path)
+    for name in ("one", "other"):
+        annotation = {"endpoints": [{"base_url": "http://10.1.2.3/v1"}], "ledger": str(tmp_path / "ledger.sqlite")}
+        write_recipe(tmp_path / name, annotation=annotation)
+        write_rounds(tmp_path / name)
+        run = collect_run(tmp_path / name)
+        assert float(run.account.llm) == 3.0
+        said = " ".join(part(run, costs_part).text)
+        assert "The ledger ledger.sqlite lies outside of the run's folder: all replies in it are counted" in said
+        assert str(tmp_path) not in said
+
+
+@pytest.mark.parametrize("ledger", [None, "replies.sqlite"])
+def test_a_ledger_in_the_run_s_folder_is_its_own(tmp_path: Path, ledger: str | None) -> None:
+    path = tmp_path / (ledger or "ledger.sqlite")
+    endpoints = [{"base_url": "http://10.1.2.3/v1"}]
+    write_recipe(tmp_path, annotation={"endpoints": endpoints, **({"ledger": str(path)} if ledger else {})})
+    write_rounds(tmp_path)
+    write_ledger(tmp_path)
+    (tmp_path / "ledger.sqlite").rename(path)
+    run = collect_run(tmp_path)
+    assert float(run.account.llm) == 3.0
+    assert "lies outside" not in " ".join(part(run, costs_part).text)
+
+
+def test_only_rounds_pay_for_a_second_llm(tmp_path: Path) -> None:
+    whole_run(tmp_path)
+    rows = [round_row(number, 0.6 + 0.1 * number, llm_dollars=paid) for number, paid in enumerate((0.0, 0.6, 1.2))]
+    (tmp_path / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    run = collect_run(tmp_path)
+    llm = {model.name: float(model.llm) for model in models_of(run)}
+    # Of the three dollars in the ledger 1.80 are for the second LLM.
+    assert [llm[name] for name in ("model-primary", "llm-pure", "init-12")] == pytest.approx([0.0, 1.2, 1.2])
+    assert [llm[f"round {number}"] for number in range(3)] == pytest.approx([1.2, 1.8, 3.0])
+    made = part(run, costs_part)
+    (table,) = [table for table in made.tables if table.caption.startswith("The same F1 with")]
+    assert [row[2] for row in table.rows] == ["1.20", "2.20", "3.20"]
+    assert any("a second LLM's in the rounds since it was asked" in line for line in made.text)
+
+
 def test_models_that_train_made_are_counted_once(tmp_path: Path, run: RunData) -> None:
     record = {
         "labels": "mixed",
@@ -263,12 +368,64 @@ def test_what_experts_alone_would_have_cost() -> None:
     curve = ExpertCurve([1.0, 2.0, 4.0], [[0.4, 0.2], [0.6, 0.4], [0.6, 0.8]], "threshold", is_coarse=False)
     found = alone(curve, 0.5)
     assert found.dollars == pytest.approx(2.0)  # the mean curve is 0.3 0.5 0.7
-    assert (found.low, found.high) == (pytest.approx(1.5), pytest.approx(2.5))
+    assert not found.at_most
+    # t(1) = 12.7062 and both folds lie 0.1 from their mean, so the upper bound is at 1.57062 after a dollar.
+    assert (found.low, found.high) == (pytest.approx(0.5 / 1.57062, rel=1e-5), None)
     beyond = alone(curve, 0.7)
-    assert (beyond.dollars, beyond.low, beyond.high) == (pytest.approx(4.0), pytest.approx(3.5), None)
+    assert (beyond.dollars, beyond.low, beyond.high) == (pytest.approx(4.0), pytest.approx(0.7 / 1.57062), None)
     assert alone(curve, 0.9).dollars is None
+    before = alone(curve, 0.15)
+    assert (before.dollars, before.at_most) == (pytest.approx(0.5), True)  # half of the way to the first point
     falling = ExpertCurve([1.0, 2.0, 3.0], [[0.4], [0.2], [0.6]], "threshold", is_coarse=False)
     assert alone(falling, 0.5).dollars == pytest.approx(2.5)
+
+
+def test_the_interval_of_what_experts_alone_would_have_cost_is_student_s() -> None:
+    f1 = [[0.40, 0.42, 0.44], [0.60, 0.62, 0.64]]
+    found = alone(ExpertCurve([1.0, 2.0], f1, "threshold", is_coarse=False), 0.52)
+    assert found.dollars == pytest.approx(1.5)
+    # t(2) = 4.30265 times 0.02 / sqrt(3) are 0.0496828, and 0.2 is what a dollar brings.
+    assert (found.low, found.high) == (pytest.approx(1.5 - 0.0496828 / 0.2), pytest.approx(1.5 + 0.0496828 / 0.2))
+    # In pairs the folds agree: each is 0.1 below at one dollar, and 0.1 above at two.
+    paired = alone(ExpertCurve([1.0, 2.0], f1, "threshold", is_coarse=False), [0.50, 0.52, 0.54])
+    assert (paired.low, paired.dollars, paired.high) == pytest.approx((1.5, 1.5, 1.5))
+    single = alone(ExpertCurve([1.0, 2.0], [[0.4], [0.6]], "simulate", is_coarse=False), 0.5)
+    assert (single.dollars, single.has_interval, single.low, single.high) == (pytest.approx(1.5), False, None, None)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "strategy", "arm", "dollars", "interval"),
+    [
+        # From 0.5 at 100 words to 0.83 at 177; t(1) times the error of two seeds is 0.127.
+        (2, "entropy", "entropy", "1.23", "The 95 % interval, 0.96 to 1.53, is over 2 seeds of the curve"),
+        (1, "mnlp", "random", "1.39", "There is no interval, since the curve has 1 seed:"),
+    ],
+)
+def test_a_simulation_without_the_llm_says_what_experts_alone_would_have_cost(
+    tmp_path: Path, seeds: int, strategy: str, arm: str, dollars: str, interval: str
+) -> None:
+    """A run of `annotate` and `active`; the curve is that of its strategy, or else of random choice."""
+    write_recipe(tmp_path)
+    rows = [round_row(number, f1, test=None) for number, f1 in enumerate((0.5, 0.6))]
+    (tmp_path / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert expert_curve(collect_run(tmp_path)) is None
+    write_json(tmp_path / "simulate" / "simulate.json", simulation(seeds, strategy))
+    run = collect_run(tmp_path)
+    said = " ".join(part(run, costs_part).text)
+    assert (
+        f"would have cost ${dollars}: read off the simulated curve of {arm} without the LLM's labels. {interval}"
+        in said
+    )
+
+
+def test_simulated_runs_with_the_llm_are_no_curve_of_experts(tmp_path: Path) -> None:
+    write_recipe(tmp_path)
+    write_rounds(tmp_path)
+    found = simulation()
+    for curve in found["curves"].values():
+        curve["with_llm"] = True
+    write_json(tmp_path / "simulate" / "simulate.json", found)
+    assert expert_curve(collect_run(tmp_path)) is None
 
 
 def test_the_curve_of_experts_is_that_of_threshold_or_else_coarse(tmp_path: Path, run: RunData) -> None:
@@ -285,14 +442,17 @@ def test_the_curve_of_experts_is_that_of_threshold_or_else_coarse(tmp_path: Path
     text = " ".join(part(collect_run(tmp_path), costs_part).text)
     # A straight line from nothing to 0.9 at ten dollars.
     assert "llm-pure reached F1 0.500 for $0.00. The same F1 from experts alone would have cost at most $5.56" in text
+    # Its seeds and those of the curve differ by 0.4 alike, and by nothing at no money.
+    assert "The 95 % interval, 5.56 to 5.56, is over 2 seeds, in pairs." in text
 
 
 def test_the_page_says_what_experts_alone_would_have_cost(run: RunData) -> None:
     made = part(run, costs_part)
     assert any("would have cost more than $2.00, where the curve of expert labels ends" in line for line in made.text)
     (table,) = [table for table in made.tables if table.caption.startswith("The same F1 with")]
-    # With the LLM alone F1 0.5; without, 1.5 dollars on the mean curve, 2 on the worse fold, less on the better.
-    assert table.rows[0] == ["0%", "0.500", "3.00", "1.50 (1.00 to 2.00)"]
+    # With the LLM alone F1 0.5; without, 1.5 dollars: in each fold 0.1 less at one dollar, and 0.1 more at two.
+    assert table.rows[0] == ["0%", "0.500", "3.00", "1.50 (1.50 to 1.50)"]
+    assert table.caption.endswith("on the same 2 folds (95 % in brackets)")
 
 
 def test_other_prices_are_counted_with_no_new_calls(run: RunData) -> None:
@@ -329,6 +489,23 @@ def test_the_machine_that_trained_for_compare_is_counted_by_its_seconds(tmp_path
     assert float(model.machine or 0) == pytest.approx(2.0)  # 200 seconds on average
 
 
+def test_trainings_beside_the_rounds_are_in_the_account_of_the_machine(tmp_path: Path) -> None:
+    whole_run(tmp_path)
+    for path, seconds in (("cells/a", 100.0), ("cells/b", 50.0), ("simulate/cells/full-seed-1", 1000.0)):
+        write_json(tmp_path / f"{path}.json", {"seconds": seconds, **({"workers": 2} if path == "cells/b" else {})})
+    run = collect_run(tmp_path)
+    # A cent a second: thirty of the rounds, a hundred, and half of fifty. What is simulated is no cost of the run.
+    assert float(run.account.machine or 0) == pytest.approx(0.3 + 1.0 + 0.25)
+    made = part(run, costs_part)
+    account, prices = (
+        {row[0]: row for row in table.rows}
+        for table in made.tables
+        if "account" in table.caption or "other prices" in table.caption
+    )
+    assert account["machine"][1:] == ["the rounds and 2 trainings, at $36 an hour", "1.55"]
+    assert (prices["as it was"][4], prices["senior"][4]) == ("1.55", "1.55")
+
+
 @pytest.mark.parametrize(("value", "shown"), [(0, "0.00"), (0.001234, "0.0012"), (1234.5, "1,234.50"), (None, "–")])
 def test_money(value: float | None, shown: str) -> None:
     assert money(value) == shown
@@ -337,10 +514,14 @@ def test_money(value: float | None, shown: str) -> None:
 # What the user can mend
 
 
-def failed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+def main_status(*arguments: str) -> object:
     with pytest.raises(SystemExit) as exit_:
-        main(["report", *arguments])
-    assert exit_.value.code == 1
+        main(list(arguments))
+    return exit_.value.code
+
+
+def failed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main_status("report", *arguments) == 1
     return capsys.readouterr().err
 
 
@@ -374,6 +555,54 @@ def test_only_prices_and_the_page_may_be_said_otherwise(tmp_path: Path, capsys: 
     run = collect_run(tmp_path, words)
     assert run.costs.what_if["senior"].expert_wage == 72
     assert float(run.account.machine or 0) == pytest.approx(0.3)
+
+
+def test_prices_of_a_model_that_was_not_asked_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_recipe(tmp_path, sweep={"models": ["large"]})
+    write_rounds(tmp_path)
+    write_ledger(tmp_path)
+    said = failed(capsys, str(tmp_path), "costs.what_if.x.prices={smal: {input: 1, output: 2}}")
+    assert "costs.what_if.x.prices: smal: the run has not asked this model; it has asked small" in " ".join(
+        said.split()
+    )
+    for model in ("small", "large"):
+        run = collect_run(tmp_path, [f"costs.what_if.x.prices={{{model}: {{input: 1, output: 2}}}}"])
+        assert costs_part(run) is not None
+
+
+def test_the_dots_of_a_model_s_name_nest_nothing(tmp_path: Path) -> None:
+    words = ["costs.what_if.x.prices.gpt-4.1.input=3", "costs.what_if.x.prices.gpt-4.1.output=4"]
+    whole = ["costs.what_if.y.prices.gpt-4.1={input: 5, output: 6}"]
+    write_recipe(tmp_path)
+    write_rounds(tmp_path)
+    what_if = collect_run(tmp_path, [*words, *whole]).costs.what_if
+    assert what_if["x"].prices["gpt-4.1"].model_dump() == {"input": 3.0, "cached_input": None, "output": 4.0}
+    assert what_if["y"].prices["gpt-4.1"].output == 6.0
+    assert costs_part(collect_run(tmp_path, whole)) is not None  # nobody was asked yet, so any price will do
+
+
+def test_a_page_that_is_too_large_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = whole_run(tmp_path / "run")
+    write_report([folder])
+    page = (folder / "report" / "index.html").read_bytes()
+    chart = folder / "analysis" / "ner_tags.svg"
+    drawn = chart.read_text()
+    chart.write_text(drawn.replace("/>", f"><desc>{'x' * 3_000_000}</desc></svg>"))
+    said = " ".join(failed(capsys, str(folder), "report.sentences=0").split())
+    assert "the page would have 3," in said
+    assert "more than 3,000,000; 3," in said
+    assert "are those of 'What is in the corpus': take the figures of that stage out of the run's folder" in said
+    assert (folder / "report" / "index.html").read_bytes() == page  # the one that is there stays
+
+    chart.write_text(drawn)
+    rows = [json.loads(line) for line in (folder / "annotation" / "labels.jsonl").read_text().splitlines()]
+    for row in rows:
+        row["tokens"][0] = "x" * 300_000
+    (folder / "annotation" / "labels.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    said = " ".join(failed(capsys, str(folder)).split())
+    assert "are those of 'What was selected': lower report.sentences" in said
+    assert main_status("report", str(folder), "report.sentences=1") == 0
+    assert (folder / "report" / "index.html").stat().st_size < 3_000_000
 
 
 def test_a_ledger_that_is_something_else(tmp_path: Path) -> None:

@@ -1,0 +1,86 @@
+"""What the LLM's labels have saved: the same F1 from experts alone, in words and as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from nerc_trainer.costs import ExpertWork, expert_dollars
+from nerc_trainer.report.alone import Alone, ExpertCurve, alone, alone_as, expert_arm
+from nerc_trainer.report.collect import RunData
+from nerc_trainer.report.models import Model, llm_dollars
+from nerc_trainer.report.parts import Table, money, score
+
+
+def alone_cell(found: Alone) -> str:
+    """Dollars, with their interval in brackets where there is one."""
+    interval = f" ({_range(found)})" if found.has_interval and found.low is not None else ""
+    return _dollars(found) + interval
+
+
+def _dollars(found: Alone, sign: str = "") -> str:
+    if found.dollars is None:
+        return f"more than {sign}{money(found.most)}"
+    return f"{'at most ' if found.at_most else ''}{sign}{money(found.dollars)}"
+
+
+def _range(found: Alone) -> str:
+    if found.low is None:
+        return f"all of it more than {money(found.most)}"
+    high = f"more than {money(found.most)}" if found.high is None else money(found.high)
+    return f"{money(found.low)} to {high}"
+
+
+def saved_text(run: RunData, models: Sequence[Model], curve: ExpertCurve) -> list[str]:
+    """The sentences that say what the best model with the LLM's labels has saved, and how far to trust them."""
+    with_llm = [model for model in models if not model.expert_only]
+    if not with_llm:
+        return []
+    best = max(with_llm, key=lambda model: model.f1)
+    found = alone_as(curve, best)
+    would = _dollars(found, "$") + (", where the curve of expert labels ends" if found.dollars is None else "")
+    if not found.has_interval:
+        chance = f"There is no interval, since the curve has {curve.measured}: what chance makes of it is not known."
+    elif curve.source == "compare":
+        chance = f"The 95 % interval, {_range(found)}, is over {curve.measured}, in pairs."
+    else:
+        chance = (
+            f"The 95 % interval, {_range(found)}, is over {curve.measured} of the curve; chance in the F1 of "
+            f"{best.name} itself is not in it."
+        )
+    return [
+        f"{best.name} reached F1 {score(best.f1)} for ${money(best.dollars)}. The same F1 from experts alone would "
+        f"have cost {would}: read {_how_read(run, curve, best.split)}. {chance}"
+    ]
+
+
+def _how_read(run: RunData, curve: ExpertCurve, split: str) -> str:
+    if curve.source == "compare":
+        return (
+            "between the few rows of compare that an expert labelled, which asks for too much (threshold comes closer)"
+        )
+    if curve.source == "threshold":
+        return (
+            f"off the curve without the LLM's labels, which was measured on held-out folds of train and not on {split}"
+        )
+    arm = expert_arm(run)
+    assert arm is not None
+    assert run.simulation is not None
+    other = "" if run.simulation["split"] == split else f", which was measured on {run.simulation['split']}"
+    return f"off the simulated curve of {arm['strategy']} without the LLM's labels{other}"
+
+
+def threshold_table(run: RunData, curve: ExpertCurve) -> Table:
+    """Both sides of the threshold experiment in money: the same folds, so the comparison is a fair one."""
+    assert run.threshold is not None
+    rows = []
+    for point in run.threshold["curves"]["with_llm"]:
+        work = ExpertWork(point["expert_sentences"], point["expert_words"])
+        dollars = llm_dollars(run) + Decimal(str(round(expert_dollars(work, run.costs), 6)))
+        same = alone(curve, point["f1"]["folds"])
+        rows.append([f"{point['share']:.0%}", score(point["f1"]["mean"]), money(dollars), alone_cell(same)])
+    return Table(
+        f"The same F1 with the LLM's labels and from experts alone, on the same {curve.measured} (95 % in brackets)",
+        ["expert share", "F1", "with the LLM $", "experts alone $"],
+        rows,
+    )
