@@ -190,8 +190,10 @@ BEFORE = {
     "nerc-trainer label import runs/people labelled.json": _people_label,
     "nerc-trainer predict runs/my/models/init-12 letters.txt --output tagged.jsonl": _letters,
 }
-# What a command leaves behind, or says; runs share no ledger, so that what each has cost stands in its own report.
-TEST_LABELS = "nerc-trainer annotate my.yaml data.train=test.jsonl data.test=null run.dir=runs/my-test"
+TEST_LABELS = (
+    "nerc-trainer annotate my.yaml data.train=test.jsonl data.test=null run.dir=runs/my-test annotation.ledger=null"
+)
+# What a command leaves behind, or says.
 AFTER: dict[str, Callable[[Shell, str], bool]] = {
     "make demo": lambda shell, said: said.count("round ") >= 6 and "round-05-added-0250" in said,
     "nerc-trainer report runs/quickstart": lambda shell, said: (
