@@ -41,10 +41,12 @@ def _draw_rounds(axes: Axes, record: Mapping[str, Any]) -> None:
 
 def _draw_types(axes: Axes, record: Mapping[str, Any]) -> None:
     types = _types(record)
-    for number, split in enumerate(split for split in ("dev", "test") if record[split] is not None):
+    splits = [split for split in ("dev", "test") if record[split] is not None]
+    for number, split in enumerate(splits):
         by_type = record[split]["by_type"]
         scores = [record[split]["f1"], *(row["f1"] for row in by_type.values())]
-        places = [place + (number - 0.5) * _BAR for place in (0, *(1 + types.index(name) for name in by_type))]
+        offset = (number - (len(splits) - 1) / 2) * _BAR
+        places = [place + offset for place in (0, *(1 + types.index(name) for name in by_type))]
         axes.barh(places, scores, _BAR, label=split, **bar_style(number))
     axes.set_yticks(range(1 + len(types)), ["all", *types])
     axes.set_ylim(len(types) + 0.5, -0.5)

@@ -132,13 +132,15 @@ def load_corpus(
     )
 
 
-def load_split(data: "DataSection", name: str, may_be_unlabelled: bool = False) -> tuple[Sentences, list[str]]:
+def load_split(data: "DataSection", name: str, labelled: bool = True) -> tuple[Sentences, list[str]]:
     """One split by itself with its tags as BIO and the ids that it has in a corpus, and notes about it.
 
-    With ``may_be_unlabelled`` its file may lack labels; such a sentence has no tags.
+    Of a split that is not ``labelled`` only the words are wanted: whatever tags it has are left out.
     """
-    sentences = _read_split(data, name, may_be_unlabelled)
-    notes = _normalize_tags(name, sentences, data)
+    sentences = _read_split(data, name, may_be_unlabelled=not labelled)
+    if not labelled:
+        sentences.ner_tags = [[] for _ in sentences.tokens]
+    notes = _normalize_tags(name, sentences, data) if labelled else []
     return sentences, notes + _assign_ids(name, sentences, [_digest(tokens) for tokens in sentences.tokens])
 
 

@@ -59,5 +59,5 @@ def simulation_chart(summary: Mapping[str, Any], count: str) -> Chart:
 
 def _axis(summary: Mapping[str, Any]) -> str:
     """What is counted in dollars."""
-    with_llm = summary.get("llm_dollars")  # which older simulations lack
-    return "dollars for the expert" + (f", and {with_llm:,.2f} for the LLM where it takes part" if with_llm else "")
+    paid = summary.get("label_dollars")  # which older simulations lack
+    return "dollars for the expert" + (f", and ${paid:,.2f} for the LLM where it takes part" if paid else "")

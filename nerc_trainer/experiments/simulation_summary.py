@@ -24,14 +24,14 @@ def summarize(
     full: Sequence[Mapping[str, Any]],
     words: int,
     split: str,
-    llm_dollars: float = 0.0,
+    label_dollars: float | None = None,
 ) -> dict[str, Any]:
     """The figures of all runs, by arm: a strategy, with the LLM's labels or without.
 
     ``runs`` has every arm with every seed, and the seeds of each arm in one order. ``histories`` holds the lines of
     history.jsonl of each run, ``full`` the figures of the trainings on all labels, and ``words`` is what the expert
-    would label if asked for everything. F1 is that on ``split``, dev or test. ``llm_dollars`` is what the LLM's labels
-    have cost, which counts in the dollars of all arms that they take part in.
+    would label if asked for everything. F1 is that on ``split``, dev or test. ``label_dollars`` is what the LLM's
+    labels have cost, which counts in the dollars of all arms that they take part in; None where that is not known.
 
     An area is the mean height of F1 over the words between the first round and the least that any arm came to with the
     same seed (``area_over``), so that all are measured over the same words. ``over_random`` is its difference from
@@ -48,7 +48,7 @@ def summarize(
     curves = {}
     for run in {run.arm: run for run in runs}.values():
         of_arm, area = arms[run.arm], areas.get(run.arm)
-        extra = llm_dollars if run.with_llm else 0.0
+        extra = label_dollars or 0.0 if run.with_llm else 0.0
         over_random = None
         if area is not None and run.strategy != "random":
             over_random = paired_difference(area, areas["random-llm" if run.with_llm else "random"])._asdict()
@@ -65,7 +65,7 @@ def summarize(
         "split": split,
         "seeds": list(dict.fromkeys(run.seed for run in runs)),
         "words": words,
-        "llm_dollars": llm_dollars if any(run.with_llm for run in runs) else 0.0,
+        "label_dollars": label_dollars if any(run.with_llm for run in runs) else None,
         "full": {"f1": reference, "steps": full[0]["steps"]},
         "area_over": bounds,
         "curves": curves,
@@ -160,10 +160,12 @@ def explain(summary: Mapping[str, Any]) -> list[str]:
         "90, 95, 99 %: words, in percent of all, at which F1 first is that share of full-data F1, straight lines "
         "between rounds; - where not with every seed, ≤ where the first round is that good with some"
     )
-    if summary["llm_dollars"]:
+    if any(curve["with_llm"] for curve in summary["curves"].values()):
+        paid = summary["label_dollars"]
         lines.append(
-            f"dollars: arms with the LLM's labels also pay {summary['llm_dollars']:,.2f} for these, all replies in the "
-            "ledger"
+            "dollars are the expert's alone: what the LLM's labels cost is not known here"
+            if paid is None
+            else f"dollars: arms with the LLM's labels also pay the ${paid:,.2f} that these cost"
         )
     if seeds == 1:
         lines.append("one seed says nothing of chance: give more in simulate.seeds for intervals")

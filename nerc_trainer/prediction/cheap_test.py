@@ -122,12 +122,12 @@ def cheap_test(recipe: Recipe, only_plan: bool) -> None:
 
 
 def _read_test(recipe: Recipe) -> tuple[Sentences, list[str]]:
-    """The sentences to measure on; their tags are the truth of a simulation, and may be missing where people label."""
+    """The sentences to measure on; their tags are the truth of a simulation, and not looked at where an expert asks."""
     data, split = recipe.data, recipe.cheap_test.split
     name = getattr(data, split)
     if name is None:
         raise NercError(f"data.{split} is null; name a file, or choose another split in cheap_test.split")
-    return load_split(data, name, may_be_unlabelled=recipe.cheap_test.answers is not None)
+    return load_split(data, name, labelled=recipe.cheap_test.answers is None)
 
 
 def _tag(model: str, sentences: Sentences) -> _Tagging:

@@ -23,6 +23,8 @@ from nerc_trainer.recipe.yaml_text import guess_types, read_yaml
 
 Key = tuple[str, ...]
 
+# Where prices stand by model; None for any name.
+_PRICES = (("annotation", "prices"), ("costs", "what_if", None, "prices"))
 _SECRET_NAME = re.compile(r"(token|password|passwd|secret|credential|api_?key)s?$|(^|[_-])key$", re.IGNORECASE)
 _SECRET_VALUE = re.compile(r"\b(hf_[A-Za-z0-9]{20,}|sk-[A-Za-z0-9_-]{20,})")
 
@@ -158,14 +160,18 @@ def _base(extends: Any, source: _Source) -> Path | None:
 
 def split_key(dotted: str) -> list[str]:
     """The names in the dotted key of an override. Those of models have dots of their own, so what stands between
-    ``prices`` and a price is one name."""
+    ``annotation.prices`` or ``costs.what_if.NAME.prices`` and a price is one name."""
     names = dotted.strip().split(".")
-    if "prices" in names and all(names):
-        first = names.index("prices") + 1
+    first = next((len(place) for place in _PRICES if _fits(names, place)), None)
+    if first is not None and all(names):
         last = len(names) - (names[-1] in ModelPrice.model_fields)
         if first < last:
             names[first:last] = [".".join(names[first:last])]
     return names
+
+
+def _fits(names: Sequence[str], place: Sequence[str | None]) -> bool:
+    return len(names) >= len(place) and all(said in (None, name) for said, name in zip(place, names, strict=False))
 
 
 def _parse_override(override: str) -> dict[str, Any]:

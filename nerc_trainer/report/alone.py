@@ -38,8 +38,8 @@ class Alone:
     """Dollars for the same F1, and the bounds between which they lie with 95 % confidence.
 
     None where the curve, or that bound of it, does not reach that F1, which then costs more than ``most``, its end.
-    ``has_interval`` says whether there are bounds: they take two folds or seeds. ``at_most`` says that ``dollars`` is
-    a bound itself: of a coarse curve, or before the first point of any.
+    ``at_most`` says that ``dollars`` is a bound itself, which no interval is told of: of a coarse curve, or before the
+    first point of any. ``has_interval`` says whether there are bounds: they take two folds or seeds.
     """
 
     dollars: float | None
@@ -91,8 +91,9 @@ def alone(curve: ExpertCurve, f1: float | Sequence[float]) -> Alone:
     """Read off what an F1 costs, or what those of the curve's own folds or seeds cost, in their order.
 
     Between two points the curve is taken for straight, from nothing at no money; where it falls, it stays. Its interval
-    is Student's over the folds or seeds, at each point for what this lies above the F1: in pairs where F1 is given by
-    fold or seed, else the F1 is taken as it is. Bounds of the dollars are where the bounds of the curve come up to it.
+    is Student's over the folds or seeds, at each measured point for what this lies above the F1: in pairs where F1 is
+    given by fold or seed, else the F1 is taken as it is. Bounds of the dollars are where the bounds of the curve
+    come up to it.
     """
     from scipy.special import stdtrit
 
@@ -100,7 +101,7 @@ def alone(curve: ExpertCurve, f1: float | Sequence[float]) -> Alone:
     count = above.shape[1]
     x = [0.0, *curve.dollars]
     mean = np.array([-float(np.mean(f1)), *above.mean(axis=1)])
-    half = np.zeros(len(mean))
+    half = np.zeros(len(mean))  # 0 at no money, where nothing was measured
     if count > 1:
         half[1:] = stdtrit(count - 1, 0.975) * above.std(axis=1, ddof=1) / np.sqrt(count)
     dollars = _reach(x, mean)
@@ -110,7 +111,7 @@ def alone(curve: ExpertCurve, f1: float | Sequence[float]) -> Alone:
         high=_reach(x, mean - half) if count > 1 else None,
         most=curve.dollars[-1],
         has_interval=count > 1,
-        at_most=curve.is_coarse or (dollars is not None and dollars < curve.dollars[0]),
+        at_most=dollars is not None and (curve.is_coarse or dollars < curve.dollars[0]),
     )
 
 

@@ -149,7 +149,7 @@ def _llm_labels(folder: Path, recipe: Recipe | None, wanted: Collection[str]) ->
 
 def _cell_seconds(folder: Path) -> dict[str, float]:
     found = {path.stem: _read_json(path) or {} for path in sorted((folder / "cells").glob("*.json"))}
-    # Workers beside each other share the machine.
+    # Workers beside each other share the machine; it is not known when the last ones had it for themselves.
     return {name: cell["seconds"] / cell.get("workers", 1) for name, cell in found.items() if "seconds" in cell}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from nerc_trainer.report.alone import ExpertCurve, alone_as, expert_curve
 from nerc_trainer.report.collect import RunData
 from nerc_trainer.report.models import Model, front, gains, models_of
 from nerc_trainer.report.parts import MISSING, Part, Plot, Table, count, money, score
-from nerc_trainer.report.saved import alone_cell, saved_text, threshold_table
+from nerc_trainer.report.savings import alone_cell, saved_text, threshold_table
 
 _SAME_PRICE = WhatIfSection()
 # From this ratio of dearest to cheapest on, the cheap models would lie on one another.
@@ -49,6 +49,7 @@ def costs_part(run: RunData) -> Part | None:
         text.append(f"Calls that broke off after they were sent may have cost up to ${money(account.perhaps)} more.")
     tables = [_account_table(run)]
     if run.costs.what_if:
+        text += _idle_prices(run)
         tables.append(_what_if_table(run))
     plots = []
     if models:
@@ -114,7 +115,8 @@ def _account_table(run: RunData) -> Table:
         rows.append(["expert", work, money(run.account.expert)])
     if run.account.machine is not None:
         parts = ["the rounds"] if run.history else []
-        parts += [f"{count(len(run.cell_seconds))} trainings"] if run.cell_seconds else []
+        trainings = len(run.cell_seconds)
+        parts += [f"{count(trainings)} training{'s' if trainings > 1 else ''}"] if trainings else []
         price = f"${run.costs.gpu_dollars_per_hour:g} an hour"
         rows.append(["machine", f"{' and '.join(parts) or 'nothing yet'}, at {price}", money(run.account.machine)])
     rows.append(["all", "", money(run.account.total)])
@@ -124,6 +126,8 @@ def _account_table(run: RunData) -> Table:
 def _models_table(models: Sequence[Model], curve: ExpertCurve | None) -> Table:
     best = front(models)
     has_machine = any(model.machine is not None for model in models)
+    if all(model.expert_only for model in models):
+        curve = None  # there is nothing to hold against it
     columns = ["model", "F1", "LLM $", "expert $", *(["machine $"] if has_machine else []), "all $", "F1 points per $"]
     rows = []
     for position, (model, gain) in enumerate(zip(models, gains(models), strict=True)):
@@ -141,7 +145,6 @@ def _models_table(models: Sequence[Model], curve: ExpertCurve | None) -> Table:
 
 
 def _what_if_table(run: RunData) -> Table:
-    _check_models(run)
     ledger = run.ledger or LedgerSums()
     cases: list[tuple[str, Account, WhatIfSection]] = [("as it was", run.account, _SAME_PRICE)]
     cases += [
@@ -171,22 +174,30 @@ def _what_if_table(run: RunData) -> Table:
     return Table("The same run at other prices, with no new calls", columns, rows)
 
 
-def _check_models(run: RunData) -> None:
-    """Raise NercError for the price of a model that the run has not asked, and does not name: it would count for
-    nothing. Where nobody was asked yet, all are allowed."""
+def _idle_prices(run: RunData) -> list[str]:
+    """A sentence for each price in the recipe of a model that the run has not asked and does not name: it counts for
+    nothing. Where nobody was asked yet, all may be.
+
+    Raises NercError where the command line gave the price, since that is a slip.
+    """
     asked = {one.model for one in (run.ledger.spending if run.ledger else ())}
     asked |= {run.annotation["model"]} if run.annotation is not None else set()
     named: set[str | None] = set()
+    by_recipe: Mapping[str, WhatIfSection] = {}
     if run.recipe is not None:
         second = run.recipe.active.llm_relabel
         named = {run.recipe.annotation.model, *run.recipe.sweep.models, *([second.model] if second else [])}
+        by_recipe = run.recipe.costs.what_if
+    said = []
     for name, other in run.costs.what_if.items():
         for model in other.prices if asked else ():
-            if model not in asked | named:
-                raise NercError(
-                    f"costs.what_if.{name}.prices: {model}: the run has not asked this model; it has asked "
-                    f"{', '.join(sorted(asked))}"
-                )
+            if model in asked | named:
+                continue
+            reason = f"the run has not asked this model; it has asked {', '.join(sorted(asked))}"
+            if by_recipe.get(name) != other:
+                raise NercError(f"costs.what_if.{name}.prices: {model}: {reason}; give a price of one of these")
+            said.append(f"The price of {model} in costs.what_if.{name} counts for nothing: {reason}.")
+    return said
 
 
 def _replies_behind_labels(run: RunData) -> bool:

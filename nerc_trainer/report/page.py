@@ -44,7 +44,7 @@ def write_report(folders: Sequence[Path], overrides: Sequence[str] = ()) -> Path
         raise NercError(f"{folders[0]}: has nothing to show yet; run a stage first, such as `nerc-trainer active`")
     page = strike_out(render(runs[0].name, parts))
     if len(page.encode()) > _LARGEST:
-        raise NercError(f"{folders[0]}: the page would have {len(page.encode()):,} bytes, {_way_out(parts)}")
+        raise NercError(f"{folders[0]}: the page would have {len(page.encode()):,} bytes, {_way_out(parts, len(runs))}")
     folder = runs[0].folder / "report"
     charts = [plot.chart for part in parts for plot in part.plots]
     for chart in charts:
@@ -58,16 +58,17 @@ def write_report(folders: Sequence[Path], overrides: Sequence[str] = ()) -> Path
     return folder / "index.html"
 
 
-def _way_out(parts: Sequence[Part]) -> str:
-    """What to do about a page that is too large, by its largest part."""
-    size, largest = max(((len(render("", [part]).encode()), part) for part in parts), key=lambda one: one[0])
+def _way_out(parts: Sequence[Part], runs: int) -> str:
+    """The largest part of a page that is too large, and what makes it smaller where something does."""
+    frame = len(render("", []).encode())
+    size, largest = max(((len(render("", [part]).encode()) - frame, part) for part in parts), key=lambda one: one[0])
     if largest.sentences:
-        way_out = "lower report.sentences"
-    elif largest.id == "rounds":
-        way_out = "give fewer runs"
+        way_out = ": lower report.sentences"
+    elif largest.id == "rounds" and runs > 1:
+        way_out = ": give fewer runs"
     else:
-        way_out = "take the figures of that stage out of the run's folder for the time"
-    return f"more than {_LARGEST:,}; {size:,} are those of {largest.title!r}: {way_out}"
+        way_out = ""
+    return f"more than {_LARGEST:,}; {size:,} are those of {largest.title!r}{way_out}"
 
 
 def parts_of(runs: Sequence[RunData]) -> list[Part]:

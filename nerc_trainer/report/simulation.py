@@ -44,11 +44,11 @@ def simulation_part(run: RunData) -> Part | None:
         ],
     )
     text = (
-        f"Simulated with {count(len(found['seeds']))} seed(s) on sentences whose labels were known: nobody was paid. "
+        f"Simulated with {count(len(found['seeds']))} seed(s) on sentences of known labels: no expert was paid. "
         f"With all {count(found['words'])} words labelled, F1 is {mean_and_spread(found['full']['f1'])}."
     )
-    if found.get("llm_dollars"):  # which older simulations lack
-        text += f" The dollars of runs with the LLM's labels hold the {money(found['llm_dollars'])} that these cost."
+    if found.get("label_dollars"):  # which older simulations lack
+        text += f" The dollars of runs with the LLM's labels hold the ${money(found['label_dollars'])} that these cost."
     ends = "; ".join(f"{name} to {score(curve['points'][-1]['f1']['mean'])}" for name, curve in found["curves"].items())
     alt = f"Lines of F1 by words labelled by the expert, one for each strategy: {ends}."
     plots = [Plot(simulation_chart(found, "words"), alt, numbers)]

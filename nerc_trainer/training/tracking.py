@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
 
 def round_metrics(record: Mapping[str, Any]) -> dict[str, float]:
-    """What a tracker is told of a round, from its line in history.jsonl."""
+    """What a tracker is told of a round, from its line in history.jsonl: ``dollars`` are the expert's so far, those of
+    a second LLM this round's."""
     test = {"round/test_f1": record["test"]["f1"]} if record["test"] else {}
-    second = {"round/llm_dollars": record["llm_dollars"]} if "llm_dollars" in record else {}
+    second = {"round/second_llm_dollars": record["llm_dollars"]} if "llm_dollars" in record else {}
     return {
         "round/number": record["round"],
         **{f"round/{name}": record[name] for name in ("f1", "precision", "recall", "accuracy", "loss")},

@@ -182,6 +182,7 @@ def _letters(shell: Shell) -> None:
 def _begin_anew(shell: Shell) -> None:
     for name in ("my", "my-test"):
         shutil.rmtree(shell.copy / "runs" / name)
+    (shell.copy / "replies.sqlite").unlink()
 
 
 # What the reader does before a command.

@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from labelling import run
+from labelling import run, write_corpus_and_prompts, write_recipe
 
-from nerc_trainer.annotation.ledger import Ledger, Reply
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from llm_server import LlmServer
+
 from nerc_trainer.corpus.conll import read_conll
 
 ROOT = Path(__file__).parents[2]
@@ -129,27 +132,30 @@ def test_a_simulation_that_was_killed_carries_on(
     assert "margin" not in said
 
 
-def test_runs_with_the_llm_s_labels_pay_for_them(
-    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    reply: dict[str, Any] = {"base_url": "http://h/v1", "model": "small", "text": "{}", "finish_reason": "stop"}
-    reply |= {"prompt_tokens": 9, "cached_tokens": 0, "completion_tokens": 9, "seconds": 1.0, "created": 0.0}
-    reply |= {"mode": "text", "logprobs": None, "batch": False, "estimated": False, "prompt_characters": 9}
-    with Ledger(tmp_path / "ledger.sqlite") as ledger:
-        for key, price in ((b"a" * 32, 3 * 10**12), (b"b" * 32, 2 * 10**12)):
-            ledger.put(Reply(key=key, price=price, **reply))
-    # A second LLM was paid two of the five dollars in a round, and it takes no part here.
-    (tmp_path / "history.jsonl").write_text('{"round": 1, "llm_dollars": 2.0}\n')
-    settings = [f"annotation.labels={corpus}/llm.jsonl", "simulate.strategies=[random]", "simulate.seeds=[13]"]
-    settings += ["simulate.with_llm=[true,false]", "active.max_iterations=1", "active.min_iterations=0"]
-    assert run(*words(corpus, tmp_path, *settings, "train.epochs=1", "active.initial_epochs=1"), "--simulate") == 0
-    found = summary(tmp_path)
-    assert found["llm_dollars"] == 3.0
-    for name, extra in (("random-llm", 3.0), ("random", 0.0)):
-        real = rows(tmp_path / "simulate" / "runs" / f"{name}-seed-13")
-        expected = [row["dollars"] + extra for row in real]
-        assert [point["dollars"] for point in found["curves"][name]["points"]] == pytest.approx(expected)
-    assert "arms with the LLM's labels also pay 3.00 for these" in " ".join(capsys.readouterr().out.split())
+def test_runs_with_the_llm_s_labels_pay_what_these_cost(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever paid for the replies, and not for others in a ledger that runs share."""
+    write_corpus_and_prompts(tmp_path, 60)
+    short = [f"train.epochs=1 active.{name}=1" for name in ("initial_epochs", "max_iterations")]
+    settings = [*" ".join(short).split(), "active.min_iterations=0", "active.query_size=5", "simulate.seeds=[13]"]
+    settings += ["simulate.strategies=[random]", "simulate.with_llm=[true,false]", f"annotation.ledger={tmp_path}/all"]
+    with LlmServer() as server:
+        recipe = write_recipe(tmp_path, server.url)
+        other = [f"run.dir={tmp_path / 'other'}", f"annotation.prompt={tmp_path / 'spans.yaml'}", settings[-1]]
+        assert run("annotate", recipe, *other) == 0
+        for folder in (tmp_path / "first", tmp_path / "second"):
+            words = [recipe, f"run.dir={folder}", *settings]
+            assert run("annotate", *words) == 0
+            assert run("active", *words, "--simulate") == 0
+    paid = json.loads((tmp_path / "first" / "annotation" / "annotation.json").read_text())["replies"]["dollars"]
+    assert paid > 0
+    for folder in (tmp_path / "first", tmp_path / "second"):
+        found = summary(folder)
+        assert found["label_dollars"] == paid
+        for name, extra in (("random-llm", paid), ("random", 0.0)):
+            real = rows(folder / "simulate" / "runs" / f"{name}-seed-13")
+            expected = [row["dollars"] + extra for row in real]
+            assert [point["dollars"] for point in found["curves"][name]["points"]] == pytest.approx(expected)
+    assert "arms with the LLM's labels also pay the $" in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.slow

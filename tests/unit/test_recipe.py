@@ -276,6 +276,8 @@ def test_the_dots_of_a_model_s_name_nest_nothing(write: Write) -> None:
     recipe = load_recipe(write(MINIMAL), [*words, "costs.what_if.x.prices.gpt-4.1={input: 3, output: 4}"])
     assert recipe.annotation.prices["qwen2.5-coder:1.5b"].output == 2
     assert recipe.costs.what_if["x"].prices["gpt-4.1"].input == 3
+    named_so = load_recipe(write(MINIMAL), ["costs.what_if.prices.prices.gpt-4.1={input: 3, output: 4}"])
+    assert named_so.costs.what_if["prices"].prices["gpt-4.1"].input == 3
 
 
 def test_a_dotted_key_in_a_file_is_explained(write: Write) -> None:

@@ -116,18 +116,21 @@ def test_curves_are_means_as_far_as_every_seed_went() -> None:
 def test_arms_with_the_llm_s_labels_pay_for_them() -> None:
     runs = [SimulatedRun("random", with_llm, 1) for with_llm in (True, False)]
     histories = [history((100, 0.6), (200, 0.8)), history((100, 0.4), (200, 0.7))]
-    summary = summarize(runs, histories, [full(0.8)], 1000, "dev", llm_dollars=5.0)
+    summary = summarize(runs, histories, [full(0.8)], 1000, "dev", label_dollars=5.0)
     with_llm, without = summary["curves"]["random-llm"], summary["curves"]["random"]
     assert [point["dollars"] for point in with_llm["points"]] == [6.0, 7.0]
     assert with_llm["runs"][0]["dollars"] == [6.0, 7.0]
     assert [point["dollars"] for point in without["points"]] == [1.0, 2.0]
     assert [point["words"] for point in with_llm["points"]] == [100, 200]
-    assert "arms with the LLM's labels also pay 5.00 for these" in " ".join(explain(summary))
+    assert "arms with the LLM's labels also pay the $5.00 that these cost" in " ".join(explain(summary))
     (chart,) = [chart for chart in simulation_charts(summary) if chart.name == "simulated_dollars"]
-    assert "dollars for the expert, and 5.00 for the LLM where it takes part" in chart.svg
-    alone = summarize(runs[1:], histories[1:], [full(0.8)], 1000, "dev", llm_dollars=5.0)
-    assert alone["llm_dollars"] == 0.0
-    assert "5.00" not in " ".join(explain(alone))
+    assert "dollars for the expert, and $5.00 for the LLM where it takes part" in chart.svg
+    alone = summarize(runs[1:], histories[1:], [full(0.8)], 1000, "dev", label_dollars=5.0)
+    assert alone["label_dollars"] is None
+    assert "LLM" not in " ".join(explain(alone))
+    unknown = summarize(runs, histories, [full(0.8)], 1000, "dev")
+    assert [point["dollars"] for point in unknown["curves"]["random-llm"]["points"]] == [1.0, 2.0]
+    assert "dollars are the expert's alone: what the LLM's labels cost is not known here" in explain(unknown)
 
 
 def test_test_is_measured_where_that_is_asked_for() -> None:

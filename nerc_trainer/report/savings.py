@@ -13,8 +13,8 @@ from nerc_trainer.report.parts import Table, money, score
 
 
 def alone_cell(found: Alone) -> str:
-    """Dollars, with their interval in brackets where there is one."""
-    interval = f" ({_range(found)})" if found.has_interval and found.low is not None else ""
+    """Dollars, with their interval in brackets where there is one and they are no bound themselves."""
+    interval = f" ({_range(found)})" if found.has_interval and found.low is not None and not found.at_most else ""
     return _dollars(found) + interval
 
 
@@ -39,7 +39,9 @@ def saved_text(run: RunData, models: Sequence[Model], curve: ExpertCurve) -> lis
     best = max(with_llm, key=lambda model: model.f1)
     found = alone_as(curve, best)
     would = _dollars(found, "$") + (", where the curve of expert labels ends" if found.dollars is None else "")
-    if not found.has_interval:
+    if found.at_most:
+        chance = "That is a bound and no estimate, since the curve is straight where it should bend."
+    elif not found.has_interval:
         chance = f"There is no interval, since the curve has {curve.measured}: what chance makes of it is not known."
     elif curve.source == "compare":
         chance = f"The 95 % interval, {_range(found)}, is over {curve.measured}, in pairs."
