@@ -233,7 +233,8 @@ def test_a_real_expert_is_shown_the_words_of_the_recipe_s_columns(run: Run, fold
     rows = read_rows(folder / "answers.jsonl")
     write_rows(folder / "answers.jsonl", [{**row, "ner_tags": truth[tuple(row["tokens"])]} for row in rows])
     words_alone = "\n\n".join("\n".join(sentence) for sentence in truth)
-    for text in ((folder / "test.conll").read_text(), words_alone):
+    no_tags = "\n".join("".join(f"{at}\t{word}\tNN\n" for at, word in enumerate(sentence)) for sentence in truth)
+    for text in ((folder / "test.conll").read_text(), words_alone, no_tags):
         (folder / "test.conll").write_text(text)
         assert run(*words)[0] == 0
         assert figures_of(folder)["figures"] == simulated["figures"]
