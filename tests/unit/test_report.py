@@ -557,6 +557,17 @@ def test_only_prices_and_the_page_may_be_said_otherwise(tmp_path: Path, capsys: 
     assert float(run.account.machine or 0) == pytest.approx(0.3)
 
 
+def test_a_price_in_the_recipe_that_counts_for_nothing_is_said_to(tmp_path: Path) -> None:
+    """A recipe may be the base of runs with other models, so it takes no page away."""
+    what_if = {"dear": {"prices": {"other": {"input": 1.0, "output": 2.0}}}}
+    write_recipe(tmp_path, costs={"what_if": what_if})
+    write_rounds(tmp_path)
+    write_ledger(tmp_path)
+    page = Page(write_report([tmp_path]).read_text(encoding="utf-8"))
+    said = "The price of other in costs.what_if.dear counts for nothing: the run has not asked this model; it has asked"
+    assert said in " ".join(page.text.split())
+
+
 def test_prices_of_a_model_that_was_not_asked_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_recipe(tmp_path, sweep={"models": ["large"]})
     write_rounds(tmp_path)
