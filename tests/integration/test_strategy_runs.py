@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +55,9 @@ def corpus_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def start(corpus_folder: Path, tmp_path: Path) -> Start:
+def start(corpus_folder: Path, tmp_path: Path) -> Iterator[Start]:
     """``start("active.strategy=bald", ...)``: a run on one rank, begun or taken up again, in the test's own folder."""
+    journals: dict[Path, RunJournal] = {}
 
     def begin(*settings: str, run: str = "run", llm: bool = True, restore: bool = True) -> Rounds:
         folder = tmp_path / run
@@ -72,14 +73,18 @@ def start(corpus_folder: Path, tmp_path: Path) -> Start:
         )
         torch.set_num_threads(1)
         corpus = load_corpus(recipe.data, recipe.annotation.labels)
-        journal = RunJournal(folder)
+        if folder in journals:
+            journals[folder].close()  # as a process that ends does
+        journal = journals[folder] = RunJournal(folder)
         journal.open(recipe, corpus.fingerprints, {})
         rounds = build_rounds(recipe, training_arguments(recipe), corpus, journal)
         if restore:
             rounds.restore()
         return rounds
 
-    return begin
+    yield begin
+    for journal in journals.values():
+        journal.close()
 
 
 def play(rounds: Rounds) -> dict[str, Any]:
