@@ -1,6 +1,6 @@
 """The main job: rounds of select, ask, extend, train, evaluate, publish, save the state.
 
-`run_recipe` sets the stage and `run_rounds` is the loop. Every step first looks into the journal for what an earlier
+`run_recipe` sets the stage and `Rounds.run` is the loop. Every step first looks into the journal for what an earlier
 start of the same run has done, so a killed run carries on at the step where it was.
 """
 
@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nerc_trainer.active.console import say, show_loading, show_rounds
 from nerc_trainer.active.journal import RunJournal
@@ -19,34 +19,33 @@ from nerc_trainer.active.labelling.desk import how_to_go_on
 from nerc_trainer.active.labelling.hand_out import hand_out
 from nerc_trainer.active.publishing import PENDING, Publishing
 from nerc_trainer.active.record import installed_versions, paid_by_round, published_record, round_record
+from nerc_trainer.active.round_training import RoundTraining
 from nerc_trainer.active.stopping import stop_reason
 from nerc_trainer.corpus.column import Column
 from nerc_trainer.errors import NercError
 from nerc_trainer.files import write_bytes, write_json, write_text
 from nerc_trainer.ranks import on_main
-from nerc_trainer.training.arguments import steps_of
-from nerc_trainer.training.mixing import (
-    STAGES,
-    Mix,
-    explain_mode,
-    fine_tune,
-    judge,
-    learns_from_text,
-    makes_one_heap,
-    mode_by,
-    train_mixed,
-)
-from nerc_trainer.training.training_set import BY_LLM, EXPERT, SECOND
 
 if TYPE_CHECKING:
-    import numpy as np
-
+    from nerc_trainer.active.oracle import ExpertLabel
     from nerc_trainer.active.precision import PrecisionCheck
     from nerc_trainer.active.sampler import EntropySamplerCallback
+    from nerc_trainer.active.second import SecondAnswer
     from nerc_trainer.corpus.encode import PieceDataset
     from nerc_trainer.hub import Publisher
-    from nerc_trainer.recipe.sections import MixingSection, Recipe
+    from nerc_trainer.recipe.sections import Recipe
     from nerc_trainer.training.workbench import Workbench
+
+
+class LeftBehind(NamedTuple):
+    """What earlier starts of a run have left for the next: their rounds, labels by the expert and by the second LLM,
+    the folder of the newest model, and the optimizer steps of all rounds."""
+
+    history: list[dict[str, Any]]
+    expert: list[ExpertLabel]
+    second: list[SecondAnswer]
+    newest: Path | None
+    steps: int
 
 
 class Rounds:
@@ -74,7 +73,7 @@ class Rounds:
         self.publishing = Publishing(publisher)
         self.tell = tell
         self.history: list[dict[str, Any]] = []
-        self._settled: MixingSection | None = None
+        self._training = RoundTraining(bench, sampler.training_set, journal, tell)
 
     def run(self) -> str | None:
         """Run rounds until there is a reason to stop, and return it; None where people have to label first."""
@@ -97,22 +96,27 @@ class Rounds:
 
     def restore(self) -> None:
         """Take up what earlier starts of the run have left: their rounds, the expert's labels, the newest model."""
-        self.history, labels, second, newest, steps = on_main(self._left_behind)
-        self.sampler.training_set.add_second(second)
-        self.sampler.training_set.add_expert(labels)
-        self.trainer.steps_taken = steps
-        if newest is not None:
-            self.tell(f"carrying on in round {len(self.history)} with the model of {newest}")
-            self._load(Path(newest))
+        left = on_main(self._left_behind)
+        self.history = left.history
+        self.sampler.training_set.add_second(left.second)
+        self.sampler.training_set.add_expert(left.expert)
+        self.trainer.steps_taken = left.steps
+        if left.newest is not None:
+            self.tell(f"carrying on in round {len(self.history)} with the model of {left.newest}")
+            self._load(left.newest)
         if self.history and self.history[-1]["published"] == PENDING:
             self._begin_to_publish(self.history[-1])
 
-    def _left_behind(self) -> tuple[list[dict[str, Any]], list[Any], list[Any], str | None, int]:
-        history = self.journal.history()
-        newest = self.journal.model_to_go_on_from(len(history))
-        labels, second = self.journal.expert_labels(), self.journal.second_labels()
-        trained = self.journal.trained(len(history)) or self.journal.trained(len(history) - 1) or {}
-        return history, labels, second, str(newest) if newest else None, trained.get("steps", 0)
+    def _left_behind(self) -> LeftBehind:
+        journal, history = self.journal, self.journal.history()
+        trained = journal.trained(len(history)) or journal.trained(len(history) - 1) or {}
+        return LeftBehind(
+            history,
+            journal.expert_labels(),
+            journal.second_labels(),
+            journal.model_to_go_on_from(len(history)),
+            trained.get("steps", 0),
+        )
 
     def _load(self, folder: Path) -> None:
         from nerc_trainer.modeling.load import read_weights
@@ -141,65 +145,8 @@ class Rounds:
             return stored["seconds"]
         seconds = on_main(lambda: self.journal.seconds(number))
         started = time.perf_counter()
-        self._fit(number)
+        self._training.fit(number)
         return self._save(number, {**seconds, "train": time.perf_counter() - started})
-
-    def _fit(self, number: int) -> None:
-        """Train on the expert's labels, or as ``mixing.mode`` says where others take part."""
-        recipe, active, training_set = self.recipe, self.recipe.active, self.sampler.training_set
-        restart = partial(self.bench.start_anew, recipe.run.seed)
-        if number > 0 and active.start == "cold":
-            restart()
-        epochs = active.initial_epochs if number == 0 else active.fine_tune_epochs
-        llm, expert = len(training_set.labelled_by(*BY_LLM)), len(training_set.labelled_by(EXPERT))
-        mixing = self._mixing()
-        if not self._mixes(mixing):
-            self.trainer.train_round(epochs)
-            return
-        goes_on = number > 0 and active.start == "warm"
-        sentences = expert if goes_on and not makes_one_heap(mixing) else llm + expert
-        steps = steps_of(epochs, sentences, self.trainer.batch_size)
-        mix = Mix(
-            self.trainer,
-            training_set,
-            mixing,
-            steps,
-            restart,
-            self._llm_confidence(),
-            first_stage=number * STAGES,
-        )
-        if goes_on:
-            fine_tune(mix)
-        else:
-            train_mixed(mix)
-
-    def _mixing(self) -> MixingSection:
-        """How labels are mixed; where that is open, the first round decides: its sentences were drawn at random."""
-        if self._settled is None:
-            mixing = self.recipe.mixing
-            mode = on_main(self._decide_mode) if mixing.mode is None else mixing.mode
-            self._settled = mixing.model_copy(update={"mode": mode})
-        return self._settled
-
-    def _mixes(self, mixing: MixingSection) -> bool:
-        return len(self.sampler.training_set.labelled_by(*BY_LLM)) > 0 or learns_from_text(mixing)
-
-    def _decide_mode(self) -> str:
-        tags = self.bench.llm_tags()
-        if tags is None:
-            return mode_by(None)
-        counts, sentences = judge(self.sampler.training_set.beside_expert(tags))
-        decided = str(self.journal.decide("mixing", mode_by(counts)))
-        if not self.history:
-            self.tell(explain_mode(decided, counts, sentences))
-        return decided
-
-    def _llm_confidence(self) -> np.ndarray | None:
-        """How sure the LLM is of each sentence; what a second one and the tagger have agreed on is sure."""
-        confidence = self.bench.llm_confidence()
-        if confidence is not None:
-            confidence[self.sampler.training_set.labelled_by(SECOND)] = 1.0
-        return confidence
 
     def _save(self, number: int, seconds: Mapping[str, float]) -> dict[str, float]:
         started = time.perf_counter()
@@ -224,7 +171,7 @@ class Rounds:
                 f"round {number}: training diverged (the loss on dev is {scores['dev']['loss']}); lower "
                 "training.learning_rate and begin again with another run.dir"
             )
-        training_set, mixing = self.sampler.training_set, self._mixing()
+        training_set = self.sampler.training_set
         record = round_record(
             self.recipe,
             number,
@@ -232,7 +179,7 @@ class Rounds:
             scoring=self.precision.found,
             counts=training_set.counts(),
             fingerprint=training_set.fingerprint(),
-            mixing=mixing.mode if self._mixes(mixing) else None,
+            mixing=self._training.mode_used(number),
             dev=scores["dev"],
             test=scores.get("test"),
             seconds={**seconds, "evaluate": time.perf_counter() - started},
