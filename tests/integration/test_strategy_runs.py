@@ -206,9 +206,8 @@ def test_an_open_mode_is_decided_once_by_the_first_sentences(
     assert len(rounds.trainer.train_dataset) == expert, "what the first start has decided holds"
 
 
-@pytest.mark.parametrize("unlabelled", [True, False])
-def test_a_first_round_without_an_llm_learns_from_text_too(start: Start, unlabelled: bool) -> None:
-    rounds = start("mixing.mode=self_train", f"mixing.unlabelled={unlabelled}", llm=False)
+def pieces_trained_on(rounds: Rounds) -> list[int]:
+    """Filled with the size of each training's data, in pieces, as rounds are played."""
     sizes, train = [], rounds.trainer.train
 
     def noting(*values: Any, **named: Any) -> Any:
@@ -216,10 +215,27 @@ def test_a_first_round_without_an_llm_learns_from_text_too(start: Start, unlabel
         return train(*values, **named)
 
     rounds.trainer.train = noting  # type: ignore[method-assign]
+    return sizes
+
+
+@pytest.mark.parametrize("unlabelled", [True, False])
+def test_a_first_round_without_an_llm_learns_from_text_too(start: Start, unlabelled: bool) -> None:
+    rounds = start("mixing.mode=self_train", f"mixing.unlabelled={unlabelled}", llm=False)
+    sizes = pieces_trained_on(rounds)
     play(rounds)
     expert = len(rounds.sampler.training_set.labelled_by(EXPERT))
     assert min(sizes) == expert
     assert max(sizes) == (len(rounds.bench.text.piece_sentence) if unlabelled else expert)
+
+
+@pytest.mark.parametrize("begin", ["warm", "cold"])
+def test_later_rounds_learn_from_text_where_they_begin_anew(start: Start, begin: str) -> None:
+    rounds = start("mixing.mode=self_train", "mixing.teachers=1", f"active.start={begin}", llm=False)
+    play(rounds)
+    sizes = pieces_trained_on(rounds)
+    assert play(rounds)["mixing"] == "self_train"
+    expert, all_text = len(rounds.sampler.training_set.labelled_by(EXPERT)), len(rounds.bench.text.piece_sentence)
+    assert sizes == ([expert] if begin == "warm" else [expert, all_text])
 
 
 def test_encoder_means_are_those_of_one_sentence_at_a_time(start: Start) -> None:
