@@ -43,7 +43,7 @@ SIZE = (4.7, 3.3)  # inches: text stays readable where a phone makes it a quarte
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 _LINES = ("-", "--", "-.", ":")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-_HATCHES = ("", "///", "xxx", "...", "\\\\\\", "+++", "ooo")
+_HATCHES = ("", "///", "xxx", "---", "\\\\\\", "+++", "|||", "//--")  # lines alone: each dot is a circle in an SVG
 
 
 @dataclass(frozen=True)

@@ -254,11 +254,12 @@ def pareto_chart(models: Sequence[Model]) -> Chart:
             }
             axes.plot(x, y, label="off it", markersize=5, **hollow)
         for number, model in enumerate(models):
-            above = number % 2 == 0
+            above = number % 2 == 0  # and to the left: the front rises, so its line crosses no name
             axes.annotate(
                 model.name,
                 (float(model.dollars), model.f1),
-                xytext=(3, 5 if above else -11),
+                xytext=(-3, 5) if above else (3, -11),
+                ha="right" if above else "left",
                 textcoords="offset points",
                 fontsize=7,
             )
@@ -267,7 +268,7 @@ def pareto_chart(models: Sequence[Model]) -> Chart:
         if is_wide:
             axes.set_xscale("symlog", linthresh=min(paid))
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
-        axes.margins(x=0.14, y=0.12)
+        axes.margins(x=0.2, y=0.12)
         axes.set_xlabel(f"dollars{' (logarithmic)' if is_wide else ''}")
         axes.set_ylabel(f"F1 on {models[0].split}")
         axes.set_title("Money and F1")

@@ -54,8 +54,14 @@ def learning_plot(runs: Sequence[RunData]) -> Plot:
             axes.plot(words, [scores_of(row, run.split)["f1"] for row in run.history], label=name, **line_style(number))
         if runs[0].split == "test":
             first = runs[0].history
+            name = names[0].removesuffix("test") + "dev"
             dev = {**line_style(0), "linestyle": ":", "marker": "", "linewidth": 1}
-            axes.plot([row["tokens"] for row in first], [row["f1"] for row in first], label="first run, on dev", **dev)
+            axes.plot(
+                [row["tokens"] for row in first],
+                [row["f1"] for row in first],
+                label=name,
+                **dev,
+            )
         axes.set_xlabel("words labelled by the expert")
         axes.set_ylabel("entity F1")
         axes.set_title("F1 by expert words")

@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 from run_folder import (
     SCRIPT,
     TOKENS,
@@ -25,6 +26,7 @@ from nerc_trainer.cli import main
 from nerc_trainer.corpus.load import load_corpus
 from nerc_trainer.errors import NercError
 from nerc_trainer.files import write_json
+from nerc_trainer.plots import SIZE, bar_style, chart_style, render_chart
 from nerc_trainer.recipe.sections import DataSection
 from nerc_trainer.report.about import public_values
 from nerc_trainer.report.alone import ExpertCurve, alone, expert_curve
@@ -276,6 +278,18 @@ def test_names_at_the_ends_of_lines_stand_apart() -> None:
     assert apart([0.5, 0.9, 0.51], 0.05) == pytest.approx([0.5, 0.9, 0.55])
     assert apart([0.5, 0.5, 0.5], 0.1) == pytest.approx([0.5, 0.6, 0.7])
     assert apart([], 0.1) == []
+
+
+def test_bars_of_a_run_are_told_apart_and_lightly_drawn() -> None:
+    """Hatches of dots made the chart of the seconds half a megabyte: each dot is a circle of its own."""
+    styles = [bar_style(number) for number in range(8)]
+    assert len({(style["color"], style["hatch"]) for style in styles}) == 8
+    with chart_style():
+        figure = Figure(figsize=SIZE)
+        axes = figure.subplots()
+        for number, style in enumerate(styles):
+            axes.bar([number], [1], **style)
+        assert len(render_chart("bars", figure).svg) < 50_000
 
 
 def test_histograms_hold_every_value_once() -> None:
