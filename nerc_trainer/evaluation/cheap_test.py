@@ -6,9 +6,10 @@ is seen how far these counts are off, and that is taken off. With counts c and t
 
     mean(lambda) = mean_n(c) - lambda (mean_n(c*) - mean_N(c*)),
 
-unbiased for every lambda. Precision, recall and F1 are ratios of such means. A ratio R = A / B has the linear form
-(delta method) e = (a - R b) / B, and lambda is what makes the variance of e - lambda e* smallest, between 0 and 1.
-With lambda = 0 the expert's labels stand alone, and so they do where the LLM's don't narrow the interval.
+unbiased for every lambda that is not chosen by the same sentences; that it is puts F1 a hundredth off at worst, at
+n = 100. Precision, recall and F1 are ratios of such means. A ratio R = A / B has the linear form (delta method)
+e = (a - R b) / B, and lambda is what makes the variance of e - lambda e* smallest, between 0 and 1. With lambda = 0 the
+expert's labels stand alone, and so they do where the LLM's don't narrow the interval.
 
 What is estimated is the figure of this very test set, the one that `evaluate` would print if all N sentences had the
 expert's labels. It is a fixed number, and the n are drawn from the N without replacement, so the variance has the
@@ -23,11 +24,17 @@ which is the textbook formula for random and for stratified samples and Hájek's
 Each figure has a lambda of its own, so the three need not fit together to the last digit.
 
 What makes 95 % hold at n = 100: linear forms and residuals are divided by 1 - leverage, as the jackknife would have it
-(a sentence's share of the denominator) and as HC3 has it (lambda is fitted on the same sentences); a lambda that is
-drawn towards 0 where it is not sure, and where the sample shows far less of the LLM's variance than all N have; t
-quantiles whose degrees of freedom go down where few sentences make up the variance; and intervals of shares on the
-logit scale, where ratios near 1, whose few mistakes make them skewed, are nearly normal. Where all sampled sentences
-are alike they show no variance, and the bounds are those of a share that was seen in none of them.
+(a sentence's share of the denominator) and as HC3 has it (lambda is fitted on the same sentences). Lambda is drawn
+towards 0 where it is not sure, and where the sample shows less of the LLM's variance than all N have; what it has
+missed is added to the variance. However well the LLM agrees, the variance is no less than that of the labels alone over
+the number of sentences that make it up: that a few mistakes were foretold does not show that the next one will be.
+
+The interval of a share R is Wilson's (1927) score interval for R (1 - R) / V equal trials, as Franco et al. (2019) have
+it for samples by design: with few mistakes it is narrower and holds better than one on the plain or on the logit scale.
+Labels alone have the degrees of freedom of the design, and never more trials than the sample has entities. The variance
+with the LLM's labels comes from few sentences, so it has fewer degrees: as many as its kurtosis tells. So it is with a
+difference, which is a plain number. Where all sampled sentences are alike they show no variance, and the bounds are
+those of a share that was seen in none of them.
 """
 
 from __future__ import annotations
@@ -45,6 +52,7 @@ from nerc_trainer.evaluation.design import (
     Spread,
     best_weight,
     centred,
+    degrees_of_design,
     effective,
     scale_of,
     variance_of,
@@ -63,6 +71,7 @@ _RATIOS = {
 FIGURES: tuple[Figure, ...] = ("f1", "precision", "recall")
 Which = Literal["alone", "powered"]
 SIDES: tuple[Which, ...] = ("alone", "powered")
+FEWEST_LABELS = 20  # with fewer no interval means anything
 
 
 class Judged(NamedTuple):
@@ -81,11 +90,11 @@ class Side:
     variance: float
     freedom: float
 
-    def reach(self, level: float) -> float:
-        """Half the width of the interval, on the scale of the value."""
+    def quantile(self, level: float) -> float:
+        """How many standard deviations the bounds of a plain number are from its value."""
         from scipy.special import stdtrit
 
-        return float(stdtrit(self.freedom, (1 + level) / 2)) * float(np.sqrt(self.variance))
+        return float(stdtrit(self.freedom, (1 + level) / 2))
 
 
 @dataclass(frozen=True)
@@ -119,12 +128,16 @@ class Estimate:
         """The bounds of ``alone`` or ``powered``."""
         if side.variance == 0 and self.labelled < self.population:
             return self._unproven(side.value, (1 - level) / 2)
-        reach = side.reach(level)
-        if not self.is_share or reach == 0:
+        quantile = side.quantile(level)
+        if not self.is_share or side.variance == 0:
+            reach = quantile * float(np.sqrt(side.variance))
             return Interval(side.value, max(side.value - reach, -1.0), min(side.value + reach, 1.0))
-        logit = np.log(side.value / (1 - side.value))
-        low, high = 1 / (1 + np.exp(-(logit + reach / (side.value * (1 - side.value)) * np.array([-1.0, 1.0]))))
-        return Interval(side.value, float(low), float(high))
+        return _wilson(side.value, side.value * (1 - side.value) / side.variance, quantile)
+
+    def width(self, side: Side, level: float) -> float:
+        """From bound to bound of `interval`."""
+        bounds = self.interval(side, level)
+        return bounds.high - bounds.low
 
     def _unproven(self, value: float, tail: float) -> Interval:
         """Bounds where all sampled sentences are alike: in a share of ``tail ** (1 / seen)`` of all they surely are."""
@@ -133,6 +146,14 @@ class Estimate:
             return Interval(value, value * alike, value * alike + 1 - alike)
         reach = (1 - alike) * self.hidden
         return Interval(value, max(value - reach, -1.0), min(value + reach, 1.0))
+
+
+def _wilson(share: float, trials: float, quantile: float) -> Interval:
+    """Bounds of a share that was seen in so many equal trials (a fraction of one may be among them)."""
+    square = quantile**2 / trials
+    centre = (share + square / 2) / (1 + square)
+    reach = np.sqrt(square * share * (1 - share) + square**2 / 4) / (1 + square)
+    return Interval(share, max(float(centre - reach), 0.0), min(float(centre + reach), 1.0))
 
 
 def proxy_counts(said: Sequence[Sequence[Span]], labels: Sequence[Sequence[Span] | None]) -> np.ndarray:
@@ -173,7 +194,8 @@ def estimate_difference(
 
 
 def labels_for_width(found: Estimate, which: Which, width: float, level: float) -> int:
-    """The least number of expert labels, chosen in the same way, that make the interval at most ``width`` wide.
+    """The least number of expert labels, chosen in the same way, that make the interval at most ``width`` wide; not
+    below FEWEST_LABELS.
 
     ``found`` is a pilot with a part of the labels: its variance is carried over to other n. At most the population,
     with which nothing is left to guess.
@@ -184,10 +206,9 @@ def labels_for_width(found: Estimate, which: Which, width: float, level: float) 
     def width_of(labels: int) -> float:
         variance, share = unit * (1 / labels - 1 / found.population), labels / found.labelled
         carried = replace(found, labelled=labels, seen=found.seen * share)
-        bounds = carried.interval(Side(side.value, variance, side.freedom * share), level)
-        return bounds.high - bounds.low
+        return carried.width(Side(side.value, variance, side.freedom * share), level)
 
-    low, high = 1, found.population  # the width falls as labels grow
+    low, high = min(FEWEST_LABELS, found.population), found.population  # the width falls as labels grow
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if width_of(middle) <= width else (middle + 1, high)
@@ -257,7 +278,9 @@ def _estimate(
         nothing = Side(value(at), 0.0, 1.0)
         return Estimate(nothing, nothing, 0.0, *facts)
     scale = scale_of(sample)
-    alone = Side(value(at), *variance_of(spread(at).true, sample, fitted=0))
+    first = spread(at)
+    plain = Side(value(at), *variance_of(first.true, sample, fitted=0))
+    alone = plain if apart is not None else _share_alone(plain, float((parts[0][1].true @ bottom).sum()), sample)
     for _ in range(2):  # the best weight depends a little on the figure, which depends on the weight
         weight = best_weight(spread(at))
         at = means(weight)
@@ -266,12 +289,22 @@ def _estimate(
     last = spread(at)
     variance, freedom = variance_of((last.true - weight * last.proxy) / last.left, sample, fitted=1)
     variance += weight**2 * last.missing
-    # Agreement on n sentences does not show that fewer than 3 in n would disagree (rule of three).
-    least = alone.variance * 3 / len(sample)
-    powered = Side(value(at), variance, freedom) if variance > least else Side(value(at), least, alone.freedom)
-    if (apart is None and not 0 < powered.value < 1) or powered.reach(level) >= alone.reach(level):
+    least = alone.variance / max(first.makers, 1.0)
+    powered = Side(value(at), variance, freedom) if variance > least else Side(value(at), least, plain.freedom)
+    found = Estimate(alone, powered, weight, *facts)
+    if (apart is None and not 0 < powered.value < 1) or found.width(powered, level) >= found.width(alone, level):
         return Estimate(alone, alone, 0.0, *facts)
-    return Estimate(alone, powered, weight, *facts)
+    return found
+
+
+def _share_alone(plain: Side, entities: float, sample: Sample) -> Side:
+    """A share by the sample's labels alone: the degrees of freedom of its design, and the variance of as many equal
+    trials as it has entities, predicted or true, at least."""
+    if plain.variance == 0:
+        return plain
+    left = 1 - len(sample) / sample.population
+    least = plain.value * (1 - plain.value) / entities * left
+    return Side(plain.value, max(plain.variance, least), degrees_of_design(sample))
 
 
 def _ratio(mean: np.ndarray, figure: Figure) -> float:

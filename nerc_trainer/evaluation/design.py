@@ -9,7 +9,6 @@ import numpy as np
 from nerc_trainer.evaluation.choose_test import Sample
 
 MOST_LEVERAGE = 0.9
-_BY_CHANCE = 0.5  # a sample that shows less of a known variance has missed what makes it up
 _ROUNDING = 1e-24  # of squares of shares: what is smaller is the noise of floats
 
 
@@ -25,8 +24,14 @@ class Spread(NamedTuple):
 
     @property
     def missing(self) -> float:
-        """How much more of the LLM's known variance this sample should show than it does."""
-        return max(_BY_CHANCE * self.known - float(self.scale @ self.proxy**2), 0.0)
+        """How much less of the LLM's known variance this sample shows than there is: it has missed some of the few
+        sentences that make it up, on which LLM and truth need not agree as on the others."""
+        return max(self.known - float(self.scale @ self.proxy**2), 0.0)
+
+    @property
+    def makers(self) -> float:
+        """How many sentences make up the variance of the truth, if each did as much as the others (Kish's count)."""
+        return effective(self.scale * self.true**2)
 
     @property
     def left(self) -> np.ndarray:
@@ -69,6 +74,12 @@ def scale_of(sample: Sample) -> np.ndarray:
     """(1 - p) n_h / (n_h - 1) of each sampled sentence: what its square counts in a variance; [n]."""
     sizes = _by_chance(sample)[sample.stratum]
     return (1 - sample.probability) * sizes / np.maximum(sizes - 1, 1)
+
+
+def degrees_of_design(sample: Sample) -> float:
+    """Sentences that need not have been in the sample less their strata, at least 1."""
+    sizes = _by_chance(sample)
+    return float(max(sizes.sum() - np.count_nonzero(sizes), 1))
 
 
 def _by_chance(sample: Sample) -> np.ndarray:

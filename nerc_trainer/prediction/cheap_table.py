@@ -41,9 +41,15 @@ def show_figures(figures: Mapping[str, Any]) -> None:
 
 def verdict(figures: Mapping[str, Any]) -> str:
     """What the LLM's labels were worth for F1, in expert labels."""
-    labelled, good = figures["labelled"], figures["figures"]["f1"]["as_good_as"]
+    labelled, f1 = figures["labelled"], figures["figures"]["f1"]
+    good = f1["as_good_as"]
     if labelled == figures["sentences"]:
         return "every sentence has the expert's label, so the LLM's are not needed"
+    if f1["alone"]["value"] == 1:
+        return (
+            "the sample holds no mistake of the tagger, so it can't show what the LLM's labels are worth; the expert's "
+            "labels stand alone"
+        )
     if good < _WORTH_SAYING * labelled:
         return (
             f"the LLM's labels say next to nothing about this tagger's mistakes (as good as {good:,.0f} expert labels "
@@ -78,6 +84,7 @@ def show_plan(rows: Sequence[Mapping[str, Any]], section: CheapTestSection) -> N
         )
     Console().print(table)
     print("hours and dollars are those of the labels that are needed with the LLM's; set cheap_test.sentences to them")
+    print(f"{section.sentences:,} labels tell the width only roughly: a quarter more or less is no surprise")
 
 
 def _bounds(row: Mapping[str, float], sign: str) -> str:

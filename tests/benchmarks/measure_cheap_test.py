@@ -104,7 +104,8 @@ def simulate(
     count: int,
     draws: int,
 ) -> dict[str, float]:
-    """Coverage, mean width and bias over ``draws`` samples of ``count``; ``true`` of each side counts all sentences."""
+    """Coverage, mean width and bias over ``draws`` samples of ``count``, and ``widest``, the largest ratio of the
+    widths in one of them; ``true`` of each side counts all sentences."""
     truth = _found(judged, apart, figure, Sample.of_all(len(doubts))).alone.value
     rows = []
     for draw in range(draws):
@@ -124,7 +125,8 @@ def simulate(
             ]
         )
     names = ("covered_alone", "covered", "width_alone", "width", "bias_alone", "bias", "weight", "as_good_as")
-    return {"truth": truth, **dict(zip(names, np.mean(rows, axis=0).tolist(), strict=True))}
+    widest = max((row[3] / row[2] for row in rows if row[2] > 0), default=1.0)
+    return {"truth": truth, "widest": widest, **dict(zip(names, np.mean(rows, axis=0).tolist(), strict=True))}
 
 
 def _found(judged: Sequence[Judged], apart: np.ndarray, figure: Any, sample: Sample) -> Any:
@@ -152,7 +154,7 @@ def describe(row: dict[str, float]) -> str:
     ratio = row["width"] / row["width_alone"] if row["width_alone"] else 1.0
     return (
         f"covered {row['covered']:.3f} (alone {row['covered_alone']:.3f}), width {row['width']:.4f} "
-        f"(alone {row['width_alone']:.4f}), ratio {ratio:.3f}, "
+        f"(alone {row['width_alone']:.4f}), ratio {ratio:.3f} (in a single draw {row['widest']:.3f} at most), "
         f"as good as {row['as_good_as']:.0f}"
     )
 
