@@ -292,6 +292,7 @@ def test_a_wrong_answer_is_named(run: Run, folder: Path, change: dict[str, Any],
 def test_an_expert_may_give_spans(run: Run, folder: Path) -> None:
     assert run()[0] == 0
     simulated = figures_of(folder)
+    (folder / "run/cheap-test/cheap_test.json").unlink()
     truth = {row["id"]: row["ner_tags"] for row in read_rows(folder / "test.jsonl")}
     run("cheap_test.answers=answers.jsonl")
     rows = read_rows(folder / "answers.jsonl")
