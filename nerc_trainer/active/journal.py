@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
@@ -125,8 +125,9 @@ class RunJournal:
 
     @property
     def finished(self) -> str | None:
-        """Why the run ended, or None while it goes on."""
-        return self._state["reason"] if self._state["status"] == "finished" else None
+        """Why the run ended, or None while it goes on; also of a run that is not open."""
+        state = self._state or self._read("state.json") or {}
+        return state["reason"] if state.get("status") == "finished" else None
 
     def finish(self, reason: str) -> None:
         """Note that the run has ended; starting it again does nothing."""
@@ -218,14 +219,24 @@ class RunJournal:
         rows = [label.as_row() for label in answers.by_id.values()]
         write_json(self._round(number) / "answers.json", {"closed": answers.closed, "answers": rows})
 
+    def late_answers(self) -> list[ExpertLabel]:
+        """What people have answered for sentences that a round had gone on without, and a later one learns from."""
+        return _read_rows(self.run_dir / "late_answers.jsonl", lambda row: ExpertLabel(**row)) or []
+
+    def write_late_answers(self, answers: Iterable[ExpertLabel]) -> None:
+        self._write_labels(self.run_dir / "late_answers.jsonl", answers)
+
     def labels(self, number: int) -> list[ExpertLabel] | None:
         """What the expert has answered in a round; None before the answers are in."""
         return _read_rows(self._round(number) / "labels.jsonl", lambda row: ExpertLabel(**row))
 
-    def write_labels(self, number: int, labels: Sequence[ExpertLabel]) -> None:
+    def write_labels(self, number: int, labels: Iterable[ExpertLabel]) -> None:
+        self._write_labels(self._round(number) / "labels.jsonl", labels)
+
+    def _write_labels(self, path: Path, labels: Iterable[ExpertLabel]) -> None:
         text = "".join(json.dumps(label.as_row(), ensure_ascii=False) + "\n" for label in labels)
         # An expert who was asked for nothing has answered; a file of no bytes is a damaged one.
-        write_text(self._round(number) / "labels.jsonl", text or _NO_ROWS)
+        write_text(path, text or _NO_ROWS)
 
     def second(self, number: int) -> list[SecondAnswer]:
         """What the second LLM has said in a round so far."""

@@ -25,7 +25,10 @@ class ExpertLabel:
 
 
 class Oracle(Protocol):
-    """Answers for sentences that are given by their ids, in the order asked; None while the answers are not in."""
+    """Answers for sentences that are given by their ids, in the order asked; None while the answers are not in.
+
+    Behind them may stand answers for sentences that were asked for before.
+    """
 
     def label(self, ids: Sequence[str]) -> list[ExpertLabel] | None: ...
 
@@ -46,7 +49,8 @@ class TruthOracle:
 class FilesOracle:
     """People: their answers come in as files while the run rests; see `nerc_trainer.active.labelling`.
 
-    A batch may be closed before all of it is answered; then the answers that there are will do.
+    A batch may be closed before all of it is answered; then the answers that there are will do. Those that come later
+    stand behind the answers of the next batch, and one that its own batch asks for again is not waited for.
     """
 
     def __init__(self, journal: RunJournal) -> None:
@@ -54,5 +58,11 @@ class FilesOracle:
 
     def label(self, ids: Sequence[str]) -> list[ExpertLabel] | None:
         answers = self._journal.answers(self._journal.newest_selection())
-        found = [answers.by_id[name] for name in ids if name in answers.by_id]
-        return found if answers.closed or len(found) == len(ids) else None
+        learnt = {label.id for label in self._journal.expert_labels()}
+        late = {label.id: label for label in self._journal.late_answers() if label.id not in learnt}
+        known = late | answers.by_id
+        found = [known[name] for name in ids if name in known]
+        if not answers.closed and len(found) < len(ids):
+            return None
+        asked = set(ids)
+        return found + [label for name, label in late.items() if name not in asked]

@@ -225,7 +225,8 @@ class EntropySamplerCallback(RoundCallback):
 
 
 def answered(selection: dict[str, Any], labels: Sequence[ExpertLabel]) -> dict[str, Any]:
-    """The selection without the sentences that were left unanswered; they stay in the pool."""
-    known = {label.id for label in labels}
-    kept = [index for index, name in enumerate(selection["ids"]) if name in known]
-    return selection | {name: [selection[name][index] for index in kept] for name in ("ids", "priorities")}
+    """The selection as it was answered: without the sentences that stay in the pool, and with those of earlier rounds
+    whose answers came late, which have no priority in this one."""
+    priorities = dict(zip(selection["ids"], selection["priorities"], strict=True))
+    ids = [label.id for label in labels]
+    return selection | {"ids": ids, "priorities": [priorities.get(name) for name in ids]}

@@ -60,7 +60,8 @@ def label_import(run: Path, file: Path, replace: bool, close: bool) -> None:
     """Take the labels in FILE into RUN, a run's folder: Label Studio's JSON, CoNLL columns, or JSON Lines with tokens
     and ner_tags or spans (in words), or text and spans (in characters).
 
-    A file may hold a part of the batch. All of it is imported or, where anything is wrong, nothing.
+    A file may hold a part of the batch. All of it is imported or, where anything is wrong, nothing. Answers that come
+    after --close are kept, and the next round that waits for answers learns from them too.
     """
     from nerc_trainer.active.labelling.desk import import_answers
 

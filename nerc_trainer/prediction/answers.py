@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nerc_trainer.corpus.jsonl import read_id, read_rows, read_tags, read_tokens
-from nerc_trainer.corpus.labels import (
-    LabelSet,
-    describe_unknown_type,
-    detect_scheme,
-    parse_tag,
-    to_bio,
-)
+from nerc_trainer.active.labelling.batch import Question
+from nerc_trainer.active.labelling.check import check_answers
+from nerc_trainer.active.labelling.given import Given
+from nerc_trainer.active.labelling.jsonl import read_jsonl_row
+from nerc_trainer.corpus.jsonl import read_id, read_rows, read_tokens
+from nerc_trainer.corpus.labels import LabelSet
 from nerc_trainer.errors import NercError
 from nerc_trainer.files import write_text
 
@@ -29,13 +27,14 @@ class Answers:
 
 
 def read_answers(path: Path, tokens: Mapping[str, Sequence[str]], labels: LabelSet) -> Answers:
-    """Read ``{"id", "tokens", "ner_tags"}`` rows; null or missing ner_tags are still to come, no file is no rows.
+    """Read rows of ``id`` and an answer in any form that `label import` takes; one without is still to come, and no
+    file is no rows.
 
     ``tokens`` holds those of every test sentence by id. A row for no such sentence, a second one for the same, changed
-    tokens, or tags of a wrong number or an unknown type raise NercError with the line.
+    tokens, or an answer that `label import` would refuse raise NercError with the line.
     """
     rows: list[dict[str, Any]] = []
-    said: dict[str, list[str]] = {}
+    given: list[Given] = []
     places: dict[str, int] = {}
     for number, row in read_rows(path) if path.exists() else ():
         try:
@@ -46,22 +45,16 @@ def read_answers(path: Path, tokens: Mapping[str, Sequence[str]], labels: LabelS
                 raise NercError(f"id {name!r} stands in line {places[name]} already; keep one of the two rows")
             if "tokens" in row and read_tokens(row) != list(tokens[name]):
                 raise NercError(f"the tokens are not those of sentence {name!r}; put back {json.dumps(tokens[name])}")
-            if row.get("ner_tags") is not None:
-                said[name] = read_tags(row, "ner_tags", len(tokens[name]))
-                _check_types(said[name], labels)
+            has_sentence = "tokens" in row or "text" in row
+            given.append(read_jsonl_row(f"{path}:{number}", row if has_sentence else {**row, "tokens": tokens[name]}))
         except NercError as error:
             raise NercError(f"{path}:{number}: {error}") from None
         places[name] = number
         rows.append(row)
-    scheme = detect_scheme(said.values())
-    return Answers(rows, {name: to_bio(tags, scheme)[0] for name, tags in said.items()})
-
-
-def _check_types(tags: Sequence[str], labels: LabelSet) -> None:
-    for tag in tags:
-        _, type_ = parse_tag(tag, "bioes")
-        if type_ and type_ not in labels.types:
-            raise NercError(f"tag {tag!r}: {describe_unknown_type(type_, labels.types)}")
+    checked = check_answers(given, {name: Question(name, list(tokens[name])) for name in places}, labels.types)
+    if checked.problems:
+        raise NercError(checked.problems[0])
+    return Answers(rows, {label.id: label.ner_tags for label in checked.labels})
 
 
 def ask_for(path: Path, answers: Answers, tokens: Mapping[str, Sequence[str]], chosen: Sequence[str]) -> int:

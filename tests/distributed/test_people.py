@@ -17,6 +17,7 @@ from people import fill_in, read_truth, without_labels
 
 KILLED_RUN = str(Path(__file__).with_name("killed_run.py"))
 WRITE = "nerc_trainer.active.journal:RunJournal.write_answers"
+LATE = "nerc_trainer.active.journal:RunJournal.write_late_answers"
 STEP = "nerc_trainer.training.trainer:NercTrainer.training_step:after:0"
 ROUNDS = 3
 SECONDS = 900  # for one step at most
@@ -75,3 +76,54 @@ def test_people_and_the_simulation_end_alike(ranks: int, with_llm: bool, tmp_pat
     rows = [json.loads(line) for line in (folder / "history.jsonl").read_text(encoding="utf-8").splitlines()]
     added = [len(row["ids"]) for row in rows]
     assert [row["expert_seconds"] for row in rows] == [2 * added[0], 2 * added[0], 2 * (added[0] + added[2])]
+
+
+@pytest.mark.parametrize(
+    "ranks", [pytest.param(1, id="one-rank"), pytest.param(2, id="two-ranks", marks=pytest.mark.slow)]
+)
+@pytest.mark.timeout(3600)
+def test_what_people_hand_in_late_is_learnt_and_paid_once(ranks: int, tmp_path: Path) -> None:
+    home, folder, exported, answers = (tmp_path / name for name in ("home", "run", "exported.jsonl", "answers.jsonl"))
+    words = small_recipe(folder, **OVERRIDES, **{"active.oracle": "files", "active.max_iterations": 1})
+    words.append("active.min_iterations=1")
+    labelled = tmp_path / "corpus" / "train.conll"
+    truth = read_truth(labelled)
+    words.append(f"data.train={without_labels(labelled, tmp_path / 'words.conll')}")
+
+    def active(point: str | None = None) -> None:
+        script = ["-m", "nerc_trainer"] if point is None else [KILLED_RUN, point]
+        done = run(ranks, [*script, *words], home, timeout=SECONDS)
+        assert done.returncode == (0 if point is None else -signal.SIGKILL if ranks == 1 else 1), done.stderr
+
+    def label(*arguments: object, point: str | None = None) -> str:
+        script = ["-m", "nerc_trainer"] if point is None else [KILLED_RUN, point]
+        done = run(1, [*script, "label", *map(str, arguments)], home)
+        assert done.returncode == (0 if point is None else -signal.SIGKILL), done.stderr
+        return done.stdout
+
+    def label_batch() -> list[str]:
+        label("export", folder, "--output", exported)
+        fill_in("jsonl", exported, answers, truth, seconds=2.0)
+        return answers.read_text(encoding="utf-8").splitlines(keepends=True)
+
+    active()
+    first = label_batch()
+    answers.write_text("".join(first[:3]), encoding="utf-8")
+    label("import", folder, answers, "--close")
+    active()
+    answers.write_text("".join(first), encoding="utf-8")
+    for point in (f"{LATE}:before:0", f"{LATE}:after:0"):
+        label("import", folder, answers, point=point)
+    label("import", folder, answers)
+    second = label_batch()
+    assert not {*first} & {*second}
+    label("import", folder, answers)
+    active(STEP)
+    active()
+    rows = outcome(folder)["history"]
+    everything = {json.loads(line)["id"] for line in (*first, *second)}
+    assert [len(row["ids"]) for row in rows] == [3, len(everything) - 3]
+    assert {name for row in rows for name in row["ids"]} == everything
+    assert rows[1]["branch"] == f"round-01-added-{len(everything) - 3:04d}"
+    assert (rows[1]["expert_sentences"], rows[1]["expert_seconds"]) == (len(everything), 2.0 * len(everything))
+    assert rows[1]["timed_words"] == rows[1]["tokens"]

@@ -12,7 +12,7 @@ import pytest
 from transformers import BertForTokenClassification, PreTrainedTokenizerFast
 
 from nerc_trainer.cli import main
-from nerc_trainer.corpus.labels import LabelSet
+from nerc_trainer.corpus.labels import LabelSet, tags_to_spans
 from nerc_trainer.prediction.tagger import load_tagger, tag_all
 
 SYLLABLES = ("ar", "be", "ing", "on", "the", "un", "tree", "house")
@@ -272,6 +272,8 @@ def test_a_plan_asks_a_real_expert_for_a_pilot_first_and_says_so(run: Run, folde
         ({"ner_tags": ["B-PERS"]}, "unknown entity type 'PERS'; did you mean 'PER'?"),
         ({"id": "s999"}, "answers.jsonl:1: no test sentence has the id 's999'"),
         ({"tokens": ["changed"]}, "answers.jsonl:1: the tokens are not those of sentence"),
+        ({"ner_tag": []}, "answers.jsonl:1: ner_tag: unknown key, and the row has no answer; did you mean ner_tags?"),
+        ({"spans": [{"start": 0, "end": 1, "type": "PERS"}]}, "answers.jsonl:1: sentence"),
     ],
 )
 def test_a_wrong_answer_is_named(run: Run, folder: Path, change: dict[str, Any], message: str) -> None:
@@ -285,6 +287,22 @@ def test_a_wrong_answer_is_named(run: Run, folder: Path, change: dict[str, Any],
     assert status == 1
     assert message in err
     assert read_rows(folder / "answers.jsonl") == rows
+
+
+def test_an_expert_may_give_spans(run: Run, folder: Path) -> None:
+    assert run()[0] == 0
+    simulated = figures_of(folder)
+    (folder / "run/cheap-test/cheap_test.json").unlink()
+    truth = {row["id"]: row["ner_tags"] for row in read_rows(folder / "test.jsonl")}
+    run("cheap_test.answers=answers.jsonl")
+    rows = read_rows(folder / "answers.jsonl")
+    for row in rows:
+        spans = tags_to_spans(truth[row["id"]], "bio")
+        row["spans"] = [{"start": one.start, "end": one.end, "type": one.type} for one in spans]
+    del rows[0]["ner_tags"], rows[0]["tokens"]
+    write_rows(folder / "answers.jsonl", rows)
+    assert run("cheap_test.answers=answers.jsonl")[0] == 0
+    assert figures_of(folder)["figures"] == simulated["figures"]
 
 
 def test_an_answer_given_twice_is_named(run: Run, folder: Path) -> None:

@@ -14,6 +14,7 @@ from nerc_trainer.active.labelling.batch import Batch, Question
 from nerc_trainer.active.labelling.desk import export_batch, how_to_go_on, import_answers
 from nerc_trainer.active.oracle import ExpertLabel, FilesOracle
 from nerc_trainer.errors import NercError
+from nerc_trainer.files import write_json
 from nerc_trainer.run_lock import lock_run
 
 TYPES = ("LOC", "PER")
@@ -21,6 +22,7 @@ SENTENCES = {
     "s1": ["Ilse", "Marrow", "scored", "."],
     "s2": ["Nothing", "happened", "."],
     "s3": ["New York", "and", "東京"],
+    "s4": ["Rain"],
 }
 ROWS: dict[str, dict[str, Any]] = {
     "s1": {"id": "s1", "tokens": SENTENCES["s1"], "ner_tags": ["B-PER", "I-PER", "O", "O"], "seconds": 4},
@@ -93,7 +95,7 @@ def test_a_batch_in_parts(waiting: Waiting) -> None:
     said = waiting.take(
         ROWS["s1"], {"id": "s2", "tokens": SENTENCES["s2"], "spans": None}, {**ROWS["s3"], "spans": None}
     )
-    assert "round 0: 1 answers imported\n2 sentences of the file have no answer" in said
+    assert "round 0: 1 answers imported\n2 sentences of the file have no answer: s2, s3\n" in said
     assert "2 sentences (6 words) wait for the expert (1 have an answer)" in said
     assert oracle.label(["s3", "s1", "s2"]) is None
     assert "1 sentences (3 words) wait for the expert (2 have an answer)" in waiting.take(ROWS["s2"])
@@ -154,12 +156,44 @@ def test_nothing_can_be_closed_without_an_answer(waiting: Waiting) -> None:
         ({**ROWS["s1"], "seconds": 10**400}, "seconds = 1000"),
         ({**ROWS["s1"], "seconds": float("nan")}, "seconds = nan"),
         ({**ROWS["s1"], "annotator": ["Ada"]}, "annotator = ['Ada']"),
+        (
+            {**ROWS["s1"], "ner_tags": None, "ner_tag": ["O"] * 4},
+            "ner_tag: unknown key, and the row has no answer; did ",
+        ),
+        ({"id": "s1", "tokens": SENTENCES["s1"], "NER-tags": ["O"] * 4}, "did you mean ner_tags?"),
+        (
+            {**ROWS["s3"], "spans": None, "span": []},
+            "span: unknown key, and the row has no answer; did you mean spans?",
+        ),
+        ({"id": "s2", "tokens": SENTENCES["s2"], "entites": []}, "did you mean entities?"),
     ],
 )
 def test_what_is_wrong_is_named_and_nothing_is_imported(waiting: Waiting, row: dict[str, Any], message: str) -> None:
     (problem,) = waiting.refused(ROWS["s2"], row)
     assert problem.startswith("2: ")
     assert message in problem
+
+
+def test_keys_of_the_users_own_are_no_answers(waiting: Waiting) -> None:
+    own = {
+        "model_spans": [],
+        "llm_spans": [],
+        "pos_tags": ["X"] * 4,
+        "llm_tags": ["O"] * 4,
+        "ner_tag": "?",
+        "note": "x",
+    }
+    assert "1 sentences of the file have no answer: s1" in waiting.take({**ROWS["s1"], "ner_tags": None, **own})
+    waiting.take({**ROWS["s1"], **own, "ner_tags_old": ["O"] * 4})
+    assert waiting.answers() == Answers({"s1": LABELS["s1"]})
+
+
+def test_of_many_sentences_without_an_answer_the_first_are_named(tmp_path: Path) -> None:
+    waiting = Waiting(tmp_path)
+    names = [f"w{index}" for index in range(7)]
+    waiting.journal.write_batch(0, Batch(TYPES, [Question(name, [name]) for name in names]))
+    said = waiting.take(*({"id": name, "tokens": [name]} for name in names))
+    assert "7 sentences of the file have no answer: w0, w1, w2, w3, w4 and 2 more\n" in said
 
 
 def test_all_that_is_wrong_is_told_at_once(waiting: Waiting) -> None:
@@ -186,17 +220,93 @@ def test_a_contradiction_is_refused_unless_it_is_meant(waiting: Waiting) -> None
     assert waiting.answers().by_id["s1"].ner_tags == ["O", "B-PER", "O", "O"]
 
 
+def go_on(waiting: Waiting, number: int, *ids: str) -> None:
+    """The round has learnt from what was answered for these sentences, and is over."""
+    waiting.journal.write_labels(number, [LABELS[name] for name in ids])
+    waiting.journal.append({"round": number})
+
+
 def test_rounds_that_are_over_keep_their_labels(waiting: Waiting) -> None:
     waiting.take(ROWS["s1"], close=True)
-    waiting.journal.write_labels(0, [LABELS["s1"]])
+    go_on(waiting, 0, "s1")
     waiting.ask(1, "s2")
-    said = waiting.take(ROWS["s1"], ROWS["s2"], ROWS["s3"])
-    assert "round 1: 1 answers imported" in said
-    assert "1 answers were there already" in said
-    assert "1 answers are for sentences that an earlier round has gone on without" in said
+    said = waiting.take(ROWS["s1"], ROWS["s2"])
+    assert "round 1: 1 answers imported\n1 answers were there already\n" in said
     assert waiting.answers() == Answers({"s2": LABELS["s2"]})
     (problem,) = waiting.refused({**ROWS["s1"], "ner_tags": ["O"] * 4}, replace=True)
     assert "sentence 's1' was answered otherwise in a round that the run has gone on from" in problem
+
+
+def test_an_answer_that_comes_late_joins_the_round_that_waits(waiting: Waiting) -> None:
+    waiting.take(ROWS["s3"], close=True)
+    go_on(waiting, 0, "s3")
+    oracle = FilesOracle(waiting.journal)
+    waiting.ask(1, "s2")
+    said = waiting.take(ROWS["s1"], {**ROWS["s2"], "spans": None})
+    assert (
+        "round 1: 0 answers imported\n1 answers are for sentences that an earlier round has gone on without; round 1 le"
+        in said
+    )
+    assert oracle.label(["s2"]) is None, "the batch itself is waited for"
+    assert "1 answers were there already" in waiting.take(ROWS["s1"], ROWS["s2"])
+    assert oracle.label(["s2"]) == [LABELS["s2"], LABELS["s1"]], "with its seconds"
+    go_on(waiting, 1, "s2", "s1")
+    waiting.ask(2, "s4")
+    assert "2 answers were there already" in waiting.take(ROWS["s1"], ROWS["s3"])
+    waiting.take({"id": "s4", "tokens": SENTENCES["s4"], "spans": []})
+    assert oracle.label(["s4"]) == [ExpertLabel("s4", ["O"], "expert")], "what is learnt is not learnt again"
+    (problem,) = waiting.refused({**ROWS["s1"], "ner_tags": ["O"] * 4}, replace=True)
+    assert "'s1' was answered otherwise in a round that the run has gone on from" in problem
+
+
+def test_nobody_is_asked_again_for_what_came_late(waiting: Waiting, tmp_path: Path) -> None:
+    waiting.take(ROWS["s3"], close=True)
+    go_on(waiting, 0, "s3")
+    said = waiting.take(ROWS["s1"])
+    assert "gone on without; they are kept, and round 1, if the run has one, learns from them too" in said
+    waiting.ask(1, "s2", "s1")
+    export_batch(waiting.run_dir, "jsonl", tmp_path / "out.jsonl")
+    assert [json.loads(line)["id"] for line in (tmp_path / "out.jsonl").read_text().splitlines()] == ["s2"]
+    assert "1 sentences (3 words) wait for the expert (1 have an answer)" in how_to_go_on(waiting.journal)
+    assert "has the answers that it needs" in waiting.take(ROWS["s2"])
+    assert FilesOracle(waiting.journal).label(["s2", "s1"]) == [LABELS["s2"], LABELS["s1"]]
+    waiting.ask(1, "s1")
+    assert FilesOracle(waiting.journal).label(["s1"]) == [LABELS["s1"]], "a batch that is answered is not waited for"
+
+
+def test_a_late_answer_is_replaced_only_where_that_is_meant(waiting: Waiting) -> None:
+    waiting.take(ROWS["s3"], close=True)
+    go_on(waiting, 0, "s3")
+    waiting.ask(1, "s2")
+    waiting.take(ROWS["s1"])
+    other = {**ROWS["s1"], "ner_tags": ["O"] * 4}
+    (problem,) = waiting.refused(other, ROWS["s2"])
+    assert "sentence 's1' was answered otherwise before; " in problem
+    waiting.take(other, ROWS["s2"], replace=True)
+    assert FilesOracle(waiting.journal).label(["s2"]) == [LABELS["s2"], ExpertLabel("s1", ["O"] * 4, "expert", 4.0)]
+    waiting.ask(1, "s2", "s1")
+    waiting.take(ROWS["s1"], replace=True)
+    assert FilesOracle(waiting.journal).label(["s2", "s1"]) == [LABELS["s2"], LABELS["s1"]]
+
+
+def test_a_batch_may_be_closed_with_late_answers_alone(waiting: Waiting) -> None:
+    waiting.take(ROWS["s3"], close=True)
+    go_on(waiting, 0, "s3")
+    waiting.ask(1, "s2")
+    waiting.take(ROWS["s1"], close=True)
+    assert FilesOracle(waiting.journal).label(["s2"]) == [LABELS["s1"]]
+
+
+def test_a_finished_run_keeps_what_comes_late_and_says_so(waiting: Waiting) -> None:
+    waiting.take(ROWS["s3"], close=True)
+    go_on(waiting, 0, "s3")
+    write_json(waiting.run_dir / "state.json", {"status": "finished", "reason": "enough"})
+    said = waiting.take(ROWS["s1"], close=True)
+    assert (
+        "1 answers are for sentences that an earlier round has gone on without; they are kept, but this run is fin"
+        in said
+    )
+    assert waiting.journal.late_answers() == [LABELS["s1"]]
 
 
 def test_a_run_at_work_is_left_alone(waiting: Waiting) -> None:

@@ -243,6 +243,34 @@ def test_conll_comments_tell_who_and_how_long(tmp_path: Path) -> None:
     assert (second.id, second.words, second.tags) == ("", ["#"], ["B-PER"])
 
 
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("Ada", "'Ada' has no tag behind the word"),
+        ("Ada\tB-PRE", "sentence 'x': unknown entity type 'PRE'; did you mean 'PER'?"),
+        ("Ada\tPER", "sentence 'x': tag 'PER' is no"),
+        ("Adah\tB-PER", "sentence 'x' was changed: word 2 is 'Adah' and not 'Ada'"),
+    ],
+)
+def test_in_conll_the_faulty_line_is_named(tmp_path: Path, line: str, message: str) -> None:
+    path = tmp_path / "bad.conll"
+    path.write_text(f"\n# id = x\n# annotator = Ada\nIlse\tB-PER\n{line}\n.\tO\n")
+    given, problems = read_answers(path)
+    problems += check_answers(given, {"x": Question("x", ["Ilse", "Ada", "."])}, TYPES).problems
+    (problem,) = problems
+    assert problem.startswith(f"{path}:5: {message}")
+
+
+def test_all_wrong_tags_of_a_sentence_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "bad.conll"
+    path.write_text("Ilse\tB-PRE\nMarrow\tI-PRE\n.\tX\n")
+    checked = check_answers(read_answers(path)[0], {"x": Question("x", ["Ilse", "Marrow", "."])}, TYPES)
+    (problem,) = checked.problems
+    assert problem.startswith(f"{path}:1: ")
+    assert problem.count("PRE") == 1
+    assert "tag 'X' is no" in problem
+
+
 def test_tags_of_any_scheme_are_read(tmp_path: Path) -> None:
     tokens = ["Ilse", "Marrow", "Ada"]
     asked = {"x": Question("x", tokens)}

@@ -395,3 +395,44 @@ def test_a_round_waits_for_people_and_goes_on_with_what_they_have_answered(make_
     pool = [sampling.training_set.ids[index] for index in sampling.training_set.pool()]
     assert asked[3] in pool
     assert len(pool) == 7
+
+
+@pytest.mark.parametrize("chosen_again", [False, True])
+def test_late_answers_join_the_next_round_and_are_paid_once(make_sampling: MakeSampling, chosen_again: bool) -> None:
+    def answer(name: str) -> ExpertLabel:
+        return ExpertLabel(name, ["O"] * LENGTHS[int(name[1:])], "Ada", seconds=3.0)
+
+    def sampling_by_people() -> Sampling:
+        again = make_sampling(initial_expert=0.4, query_size=6 if chosen_again else 1)
+        again.sampler.oracle = FilesOracle(again.journal)
+        return again
+
+    sampling = sampling_by_people()
+    first = sampling.begin(0)
+    sampling.journal.write_answers(0, Answers({first[0]: answer(first[0])}, closed=True))
+    assert sampling.begin(0) == first[:1]
+    sampling.journal.append({"round": 0})
+    if chosen_again:  # before the batch is chosen, which is all but a sentence of the pool
+        sampling.journal.write_late_answers(map(answer, first[1:]))
+    batch = sampling.begin(1)
+    assert sampling.sampler.waits
+    if not chosen_again:
+        sampling.journal.write_late_answers(map(answer, [name for name in first[1:] if name not in batch]))
+    asked = set(batch) - {label.id for label in sampling.journal.late_answers()}
+    assert (asked < set(batch)) == chosen_again
+    sampling.journal.write_answers(1, Answers({name: answer(name) for name in asked}))
+    everything = sampling.begin(1)
+    assert not sampling.sampler.waits
+    assert everything[: len(batch)] == batch
+    assert len(everything) == len(set(everything))
+    assert {*first, *batch} == {*first[:1], *everything}
+    labelled = {*first, *batch}
+    counts = sampling.training_set.counts()
+    assert counts["expert_sentences"] == len(labelled)
+    assert counts["expert_words"] == counts["timed_words"] == sum(LENGTHS[int(name[1:])] for name in labelled)
+    assert counts["expert_seconds"] == 3 * len(labelled)
+    sampling.journal.append({"round": 1})
+    again = sampling_by_people()
+    again.training_set.add_expert(again.journal.expert_labels())
+    assert again.training_set.counts() == counts
+    assert again.training_set.fingerprint() == sampling.training_set.fingerprint()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from nerc_trainer.active.labelling.batch import Question
-from nerc_trainer.active.labelling.given import Given
+from nerc_trainer.active.labelling.given import FaultAt, Given, with_place
 from nerc_trainer.active.labelling.text import join, shown
 from nerc_trainer.active.oracle import ExpertLabel
 from nerc_trainer.corpus.labels import Scheme, describe_unknown_type, detect_scheme, parse_tag, spans_to_tags, to_bio
@@ -20,13 +20,13 @@ UNNAMED = "expert"  # who has labelled, where a file does not say
 class Checked:
     """The labels in a file, and a line for each answer that can't be taken.
 
-    ``unanswered`` counts sentences without an answer, ``repaired`` tags that were no well-formed BIO, and ``several``
-    the sentences of which the newest answer was taken.
+    ``unanswered`` names the sentences without an answer; ``repaired`` counts tags that were no well-formed BIO, and
+    ``several`` the sentences of which the newest answer was taken.
     """
 
     labels: list[ExpertLabel]
     problems: list[str]
-    unanswered: int
+    unanswered: list[str]
     repaired: int
     several: int
 
@@ -41,6 +41,7 @@ def check_answers(given: Sequence[Given], asked: Mapping[str, Question], types: 
     scheme = detect_scheme(_readable(given))
     labels: list[ExpertLabel] = []
     problems: list[str] = []
+    unanswered: list[str] = []
     places: dict[str, str] = {}
     repaired = 0
     for one in given:
@@ -48,6 +49,7 @@ def check_answers(given: Sequence[Given], asked: Mapping[str, Question], types: 
             question = _find(one, asked, by_text)
             _refuse_changed(one, question)
             if not one.is_answer:
+                unanswered.append(question.id)
                 continue
             if question.id in places:
                 raise NercError(
@@ -58,11 +60,11 @@ def check_answers(given: Sequence[Given], asked: Mapping[str, Question], types: 
             repaired += mended
             labels.append(ExpertLabel(question.id, tags, one.annotator or UNNAMED, one.seconds))
         except NercError as error:
-            problems.append(f"{one.place}: {error}")
+            problems.append(with_place(error, one.place))
     return Checked(
         labels,
         problems,
-        unanswered=sum(not one.is_answer for one in given),
+        unanswered,
         repaired=repaired,
         several=sum(one.versions > 1 for one in given),
     )
@@ -113,18 +115,18 @@ def _refuse_changed(one: Given, question: Question) -> None:
         raise NercError(f"sentence {question.id!r} was changed: {len(told)} words and not {len(words)}; {way_out}")
     for number, (said, word) in enumerate(zip(told, words, strict=True), start=1):
         if said != word.text:
-            raise NercError(
-                f"sentence {question.id!r} was changed: word {number} is {said!r} and not {word.text!r}; {way_out}"
+            raise FaultAt(
+                one.place_of(number - 1),
+                f"sentence {question.id!r} was changed: word {number} is {said!r} and not {word.text!r}; {way_out}",
             )
 
 
 def _tags(one: Given, question: Question, types: Sequence[str], scheme: Scheme) -> tuple[list[str], int]:
     """The answer as BIO tags, and how many of its tags were no well-formed BIO."""
+    if one.tags is not None:
+        _refuse_wrong_tags(one, question, types)
+        return to_bio(one.tags, scheme)
     try:
-        if one.tags is not None:
-            found = [parse_tag(tag, "bioes")[1] for tag in one.tags]
-            _refuse_unknown(found, types)
-            return to_bio(one.tags, scheme)
         spans = one.spans or []
         _refuse_unknown([span.type for span in spans], types)
         if one.words is None:
@@ -135,6 +137,17 @@ def _tags(one: Given, question: Question, types: Sequence[str], scheme: Scheme) 
         raise NercError(f"sentence {question.id!r}: {error}") from None
 
 
+def _refuse_wrong_tags(one: Given, question: Question, types: Sequence[str]) -> None:
+    wrong: dict[str, int] = {}  # what is wrong, and the first word where it is
+    for word, tag in enumerate(one.tags or []):
+        try:
+            _refuse_unknown([parse_tag(tag, "bioes")[1]], types)
+        except NercError as error:
+            wrong.setdefault(str(error), word)
+    if wrong:
+        raise FaultAt(one.place_of(min(wrong.values())), f"sentence {question.id!r}: {'; '.join(wrong)}")
+
+
 def _refuse_unknown(found: Iterable[str], types: Sequence[str]) -> None:
     if unknown := sorted({type_ for type_ in found if type_} - set(types)):
         raise NercError("; ".join(describe_unknown_type(type_, types) for type_ in unknown))
@@ -142,51 +155,42 @@ def _refuse_unknown(found: Iterable[str], types: Sequence[str]) -> None:
 
 @dataclass(frozen=True)
 class Merged:
-    """The answers of a round after an import: ``answers`` by id, those that are ``new``, and what can't be merged.
-
-    ``late`` counts answers for sentences that an earlier round has gone on without.
-    """
+    """The answers that no round has learnt from, by id, after an import: those that are ``new``, and what can't be
+    merged."""
 
     answers: dict[str, ExpertLabel]
-    new: int
-    late: int
+    new: list[str]
     problems: list[str]
 
 
 def merge_answers(
     labels: Iterable[ExpertLabel],
-    waiting: Iterable[str],
     answers: Mapping[str, ExpertLabel],
     settled: Mapping[str, ExpertLabel],
     replace: bool,
 ) -> Merged:
-    """Add labels to the ``answers`` of the round whose ids are ``waiting``; ``settled`` holds those of rounds before.
+    """Add labels to the ``answers`` that no round has learnt from yet; ``settled`` holds those that one has.
 
     The same label again changes nothing. Another one for the same sentence is refused, or with ``replace`` takes its
-    place while the round waits.
+    place while no round has learnt from it.
     """
-    merged, open_ids = dict(answers), set(waiting)
-    new = late = 0
-    problems = []
+    merged = dict(answers)
+    new, problems = [], []
     for label in labels:
-        known = (merged if label.id in open_ids else settled).get(label.id)
-        if known is None:
-            late += label.id not in open_ids
-            if label.id in open_ids:
-                merged[label.id] = label
-                new += 1
-        elif known.ner_tags != label.ner_tags:
-            if label.id in open_ids and replace:
-                merged[label.id] = label
-                new += 1
-            elif label.id in open_ids:
-                problems.append(
-                    f"sentence {label.id!r} was answered otherwise before; take it out of the file, or put the new "
-                    "answer in its place with --replace"
-                )
-            else:
-                problems.append(
-                    f"sentence {label.id!r} was answered otherwise in a round that the run has gone on from; take it "
-                    "out of the file"
-                )
-    return Merged(merged, new, late, problems)
+        known = settled.get(label.id) or merged.get(label.id)
+        if known is not None and known.ner_tags == label.ner_tags:
+            continue
+        if label.id in settled:
+            problems.append(
+                f"sentence {label.id!r} was answered otherwise in a round that the run has gone on from; take it out "
+                "of the file"
+            )
+        elif known is not None and not replace:
+            problems.append(
+                f"sentence {label.id!r} was answered otherwise before; take it out of the file, or put the new answer "
+                "in its place with --replace"
+            )
+        else:
+            merged[label.id] = label
+            new.append(label.id)
+    return Merged(merged, new, problems)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from nerc_trainer.active.labelling.batch import Question
-from nerc_trainer.active.labelling.given import Given
+from nerc_trainer.active.labelling.given import FaultAt, Given
 from nerc_trainer.active.labelling.jsonl import read_seconds
 from nerc_trainer.active.labelling.text import shown
 from nerc_trainer.corpus.labels import spans_to_tags
@@ -33,23 +33,21 @@ def write_conll(questions: Sequence[Question], types: Sequence[str]) -> str:
     return "\n".join(blocks)
 
 
-def rows_of_conll(path: Path) -> Iterator[tuple[str, list[str]]]:
-    """The place and lines of each sentence; blank lines stand between sentences."""
-    lines: list[str] = []
-    first = 0
+def rows_of_conll(path: Path) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """The place of each sentence, and its lines with the place of each; blank lines stand between sentences."""
+    lines: list[tuple[str, str]] = []
     for number, line in read_lines(path):
         if line.strip(" \t"):
-            first = first if lines else number
-            lines.append(line)
+            lines.append((f"{path}:{number}", line))
         elif lines:
-            yield f"{path}:{first}", lines
+            yield lines[0][0], lines
             lines = []
     if lines:
-        yield f"{path}:{first}", lines
+        yield lines[0][0], lines
 
 
-def read_conll_sentence(place: str, lines: list[str]) -> Given:
-    """The answer in the lines of a sentence: the first column is the word and the last its tag.
+def read_conll_sentence(place: str, lines: Sequence[tuple[str, str]]) -> Given:
+    """The answer in the lines of a sentence, each with its place: the first column is the word and the last its tag.
 
     ``# id = …``, ``# annotator = …`` and ``# seconds = …`` may stand before the words. A row of one column raises
     NercError.
@@ -57,14 +55,18 @@ def read_conll_sentence(place: str, lines: list[str]) -> Given:
     said: dict[str, str] = {}
     words: list[str] = []
     tags: list[str] = []
-    for line in lines:
+    places: list[str] = []
+    for line_place, line in lines:
         if not words and (comment := _COMMENT.fullmatch(line)):
             said[comment[1]] = comment[2]
             continue
         # Words hold blanks themselves, which only matters where tabs part the columns.
         columns = line.split("\t") if "\t" in line else line.split()
         if len(columns) < 2:
-            raise NercError(f"{line[:60]!r} has no tag behind the word; give each word its tag, or leave the line out")
+            raise FaultAt(
+                line_place, f"{line[:60]!r} has no tag behind the word; give each word its tag, or leave the line out"
+            )
+        places.append(line_place)
         words.append(columns[0])
         tags.append(columns[-1])
     if not words:
@@ -76,6 +78,7 @@ def read_conll_sentence(place: str, lines: list[str]) -> Given:
         tags=tags,
         annotator=said.get("annotator", ""),
         seconds=read_seconds(_number(said.get("seconds"))),
+        word_places=places,
     )
 
 

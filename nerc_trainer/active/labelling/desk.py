@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nerc_trainer.active.journal import Answers, RunJournal
 from nerc_trainer.active.labelling.batch import Batch, Question
-from nerc_trainer.active.labelling.check import check_answers, merge_answers
+from nerc_trainer.active.labelling.check import Merged, check_answers, merge_answers
 from nerc_trainer.active.labelling.conll import write_conll
 from nerc_trainer.active.labelling.jsonl import write_jsonl
 from nerc_trainer.active.labelling.label_studio import labelling_config, write_label_studio
@@ -20,6 +20,7 @@ from nerc_trainer.run_lock import lock_run
 
 WRITERS = {"jsonl": write_jsonl, "conll": write_conll, "label-studio": write_label_studio}
 _SHOWN_PROBLEMS = 20
+_SHOWN_IDS = 5
 
 
 def export_batch(run_dir: Path, format: str, output: Path) -> list[str]:
@@ -49,35 +50,29 @@ def import_answers(run_dir: Path, file: Path, replace: bool, close: bool) -> lis
     """Take the answers in a file into the run, all of them or none; returns what to tell the user.
 
     With ``replace`` other answers than before take their place; with ``close`` the run goes on without those that are
-    missing. NercError names everything that is wrong.
+    missing. What comes when its round has gone on is kept for the next one. NercError names everything that is wrong.
     """
     desk = _Desk(run_dir)
     with lock_run(run_dir):
         given, problems = read_answers(file)
         checked = check_answers(given, desk.asked(), desk.batch.types)
-        waits = desk.journal.labels(desk.number) is None
-        answers = desk.journal.answers(desk.number)
-        ids = [question.id for question in desk.batch.questions]
-        merged = merge_answers(
-            checked.labels, ids if waits else (), answers.by_id, settled=desk.settled(), replace=replace
-        )
+        merged = merge_answers(checked.labels, desk.known(), settled=desk.settled(), replace=replace)
         problems += [*checked.problems, *(f"{file}: {problem}" for problem in merged.problems)]
         if problems:
             raise NercError("\n".join([f"{file}: nothing of it is imported", *_first(problems)]))
-        if close and not merged.answers:
+        if close and desk.is_open and not merged.answers:
             raise NercError(f"{file}: --close without a single answer leaves nothing to go on with; import some first")
-        if waits and (merged.new or close):
-            in_order = {name: merged.answers[name] for name in ids if name in merged.answers}
-            desk.journal.write_answers(desk.number, Answers(in_order, answers.closed or close))
-    lines = [f"round {desk.number}: {merged.new} answers imported"]
-    old = len(checked.labels) - merged.new - merged.late
+        late = desk.keep(merged, close)
+    lines = [f"round {desk.number}: {len(merged.new) - late} answers imported"]
     notes = {
-        "were there already": old,
-        "are for sentences that an earlier round has gone on without, and were left out": merged.late,
+        "were there already": len(checked.labels) - len(merged.new),
+        f"are for sentences that an earlier round has gone on without; {desk.fate_of_late()}": late,
     }
     lines += [f"{count} answers {what}" for what, count in notes.items() if count]
-    if checked.unanswered:
-        lines.append(f"{checked.unanswered} sentences of the file have no answer")
+    if missing := checked.unanswered:
+        more = f" and {len(missing) - _SHOWN_IDS} more" if len(missing) > _SHOWN_IDS else ""
+        named = ", ".join(missing[:_SHOWN_IDS])
+        lines.append(f"{len(missing)} sentences of the file have no answer: {named}{more}")
     if checked.several:
         lines.append(f"{checked.several} sentences have several finished annotations; the newest of each was taken")
     if checked.repaired:
@@ -95,7 +90,8 @@ def how_to_go_on(journal: RunJournal) -> str:
     if not waiting or answers.closed:
         left = f" {_amount(waiting)} go back to the pool;" if waiting else ""
         return f"round {desk.number} has the answers that it needs;{left} {carry_on}"
-    answered = f" ({len(answers.by_id)} have an answer)" if answers.by_id else ""
+    done = len(desk.batch.questions) - len(waiting)
+    answered = f" ({done} have an answer)" if done else ""
     lines = [
         f"round {desk.number}: {_amount(waiting)} wait for the expert{answered}. Next:",
         f"  nerc-trainer label export {run} --format label-studio --output to_label.json   (or jsonl, conll)",
@@ -122,12 +118,42 @@ class _Desk:
             )
         self.batch: Batch = batch
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the round has still to learn from its answers."""
+        return self.journal.labels(self.number) is None
+
     def waiting(self) -> list[Question]:
         """The sentences without an answer."""
-        if self.journal.labels(self.number) is not None:
-            return []
-        answers = self.journal.answers(self.number)
-        return [question for question in self.batch.questions if question.id not in answers.by_id]
+        known = self.known()
+        return [question for question in self.batch.questions if question.id not in known] if self.is_open else []
+
+    def known(self) -> dict[str, ExpertLabel]:
+        """The answers that no round has learnt from yet, by id."""
+        settled = self.settled()
+        late = {label.id: label for label in self.journal.late_answers() if label.id not in settled}
+        return late | (self.journal.answers(self.number).by_id if self.is_open else {})
+
+    def keep(self, merged: Merged, close: bool) -> int:
+        """Write the answers down; returns how many of the new ones are for sentences outside the batch."""
+        answers = merged.answers
+        batch = {question.id for question in self.batch.questions} if self.is_open else set()
+        if self.is_open and (close or merged.new):
+            in_order = {one.id: answers[one.id] for one in self.batch.questions if one.id in answers}
+            closed = self.journal.answers(self.number).closed or close
+            self.journal.write_answers(self.number, Answers(in_order, closed))
+        late = [name for name in merged.new if name not in batch]
+        if late:
+            self.journal.write_late_answers(answers[name] for name in self.asked() if name in answers.keys() - batch)
+        return len(late)
+
+    def fate_of_late(self) -> str:
+        """What becomes of answers that come after their round."""
+        if self.journal.finished is not None:
+            return "they are kept, but this run is finished"
+        if self.is_open:
+            return f"round {self.number} learns from them too"
+        return f"they are kept, and round {self.number + 1}, if the run has one, learns from them too"
 
     def asked(self) -> dict[str, Question]:
         """Every sentence that the run has asked people for, by its id."""

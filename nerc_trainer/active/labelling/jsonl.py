@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from nerc_trainer.errors import NercError
 
 _TAGS = ("ner_tags", "tags")
 _SPANS = ("spans", "entities")
+_ALIKE = 0.8  # ner_tag and ner-tags are; pos_tags and llm_spans, which rows may hold, are not
 _YEAR = 366 * 24 * 3600
 
 
@@ -30,7 +32,8 @@ def rows_of_jsonl(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 def read_jsonl_row(place: str, row: dict[str, Any]) -> Given:
     """The answer in a row: ``tokens`` with ``ner_tags``, or with ``spans`` in words; or ``text`` with ``spans``.
 
-    A row without labels, or with null for them, is no answer. What is neither raises NercError.
+    A row without labels, or with null for them, is no answer. What is neither raises NercError, and so does a key that
+    is nearly one of these.
     """
     words = read_tokens(row) if "tokens" in row else None
     text = row.get("text") if words is None else None
@@ -39,6 +42,8 @@ def read_jsonl_row(place: str, row: dict[str, Any]) -> Given:
     keys = [key for key in (*_TAGS, *_SPANS) if row.get(key) is not None]
     if len(keys) > 1:
         raise NercError(f"{' and '.join(keys)} in the row; give one of them")
+    if not keys:
+        _refuse_misspelt(row)
     tags = spans = None
     if keys and keys[0] in _TAGS:
         if words is None:
@@ -56,6 +61,14 @@ def read_jsonl_row(place: str, row: dict[str, Any]) -> Given:
         annotator=read_annotator(row.get("annotator")),
         seconds=read_seconds(row.get("seconds")),
     )
+
+
+def _refuse_misspelt(row: Mapping[str, Any]) -> None:
+    """A list under a key that is nearly that of an answer is somebody's work, and no sentence without an answer."""
+    for key, value in row.items():
+        near = difflib.get_close_matches(key.lower(), (*_TAGS, *_SPANS), n=1, cutoff=_ALIKE)
+        if near and isinstance(value, list):
+            raise NercError(f"{key}: unknown key, and the row has no answer; did you mean {near[0]}?")
 
 
 def read_annotator(value: Any) -> str:

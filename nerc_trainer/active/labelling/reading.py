@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nerc_trainer.active.labelling.conll import read_conll_sentence, rows_of_conll
-from nerc_trainer.active.labelling.given import Given
+from nerc_trainer.active.labelling.given import Given, with_place
 from nerc_trainer.active.labelling.jsonl import read_jsonl_row, rows_of_jsonl
 from nerc_trainer.active.labelling.label_studio import read_task, tasks_of_label_studio
 from nerc_trainer.corpus.source import read_lines
@@ -32,7 +32,7 @@ def read_answers(path: Path) -> tuple[list[Given], list[str]]:
         try:
             given.append(read(place, row))
         except NercError as error:
-            problems.append(f"{place}: {error}")
+            problems.append(with_place(error, place))
     if not given and not problems:
         raise NercError(f"{path}: no sentence in the file; name another file")
     return given, problems
