@@ -22,6 +22,7 @@ from nerc_trainer.evaluation.cheap_test import (
     proxy_counts,
 )
 from nerc_trainer.evaluation.choose_test import Choice, Sample, choose, doubt
+from nerc_trainer.prediction.cheap_table import verdict
 
 
 def random_sample(population: int, positions: list[int]) -> Sample:
@@ -421,3 +422,16 @@ def test_a_sentence_that_the_llm_left_out_counts_as_an_average_one() -> None:
     counts = proxy_counts([[one, two], [one], [one, two], []], [[one], [one], None, None])
     np.testing.assert_allclose(counts, [[1, 2, 1], [1, 1, 1], [4 / 3, 2, 4 / 3], [0, 0, 0]])
     assert get_args(Figure) == FIGURES
+
+
+@pytest.mark.parametrize(
+    ("value", "good", "said"),
+    [
+        (1.0, 100.0, "the sample holds no mistake of the tagger, so it can't show what"),
+        (0.9, 102.0, "say next to nothing about this tagger's mistakes (as good as 102 expert labels"),
+        (0.9, 250.0, "100 expert labels are as good as 250 alone would be for F1"),
+    ],
+)
+def test_the_verdict_says_no_more_than_the_sample_shows(value: float, good: float, said: str) -> None:
+    f1 = {"alone": {"value": value}, "as_good_as": good}
+    assert said in verdict({"labelled": 100, "sentences": 3_000, "figures": {"f1": f1}})
