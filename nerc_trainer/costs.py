@@ -51,11 +51,17 @@ def expert_seconds(work: ExpertWork, costs: CostsSection) -> float:
     return timed.seconds + (work.words - timed.timed_words) * costs.expert_seconds_per_word
 
 
-def budget_left(budget: Budget | None, work: ExpertWork, costs: CostsSection) -> tuple[float, float]:
-    """Sentences and words that the expert may still label, after so much; infinite where the budget sets no limit.
+def at_pace(costs: CostsSection, work: ExpertWork) -> CostsSection:
+    """These costs as a round is planned with them: where seconds are paid, which nobody knows beforehand, a word takes
+    as many as it has in the work so far."""
+    paid = expert_seconds(work, costs)
+    if costs.expert_by != "seconds" or not paid:
+        return costs
+    return costs.model_copy(update={"expert_seconds_per_word": paid / work.words})
 
-    Seconds are not known beforehand, so a budget in dollars counts them as words.
-    """
+
+def budget_left(budget: Budget | None, work: ExpertWork, costs: CostsSection) -> tuple[float, float]:
+    """Sentences and words that the expert may still label, after so much; infinite where the budget sets no limit."""
     unlimited = float("inf")
     if budget is None:
         return unlimited, unlimited
@@ -63,7 +69,7 @@ def budget_left(budget: Budget | None, work: ExpertWork, costs: CostsSection) ->
         return budget.sentences - work.sentences, unlimited
     if budget.words is not None:
         return unlimited, budget.words - work.words
-    return bought_by((budget.dollars or 0.0) - expert_dollars(work, costs), costs)
+    return bought_by((budget.dollars or 0.0) - expert_dollars(work, costs), at_pace(costs, work))
 
 
 def bought_by(dollars: float, costs: CostsSection) -> tuple[float, float]:

@@ -21,7 +21,7 @@ from nerc_trainer.active.second import draw
 from nerc_trainer.active.stop_set import StopSet
 from nerc_trainer.corpus.column import Picked
 from nerc_trainer.corpus.encode import PieceDataset
-from nerc_trainer.costs import ExpertWork, budget_left
+from nerc_trainer.costs import ExpertWork, at_pace, budget_left
 from nerc_trainer.errors import NercError
 from nerc_trainer.ranks import on_main
 from nerc_trainer.training.callbacks import RoundCallback
@@ -106,7 +106,7 @@ class EntropySamplerCallback(RoundCallback):
         pool = self.training_set.pool()
         initial = round_number == 0
         if not initial:
-            self._size = round_size(self._active, self._costs, round_number)
+            self._size = round_size(self._active, at_pace(self._costs, self._work()), round_number)
         if initial:
             known = Scored(strategies.random(len(pool), self._seed, round_number), np.arange(len(pool)), None)
         else:
@@ -210,7 +210,10 @@ class EntropySamplerCallback(RoundCallback):
         return np.concatenate([compared[on_main(choose)], order[len(compared) :]])
 
     def _left(self) -> tuple[float, float]:
-        return budget_left(self._active.budget, ExpertWork.of(self.training_set.counts()), self._costs)
+        return budget_left(self._active.budget, self._work(), self._costs)
+
+    def _work(self) -> ExpertWork:
+        return ExpertWork.of(self.training_set.counts())
 
     def _ask(self, round_number: int, ids: list[str]) -> list[ExpertLabel] | None:
         labels = self.journal.labels(round_number)

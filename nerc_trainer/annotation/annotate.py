@@ -132,7 +132,8 @@ def annotate_where_known(recipe: Recipe) -> None:
 def _set_up(recipe: Recipe, asking: bool = True) -> Iterator[_Work]:
     """The work that a recipe describes; without ``asking`` no key and no price is needed."""
     choice = choose(recipe)
-    corpus = load_corpus(recipe.data, unlabelled_train=recipe.annotation.truth == "dev")
+    from_dev = recipe.annotation.truth == "dev"
+    corpus = load_corpus(recipe.data, unlabelled_train=from_dev, way_out="or set annotation.truth to dev")
     stage = Stage(recipe, corpus)
     sentences = stage.sentences(corpus.train, _chosen_sentences(recipe, len(corpus.train)))
     labeller = stage.labeller(choice.prompt, choice.model)

@@ -18,7 +18,7 @@ from nerc_trainer.annotation.money import ModelPrice, find_price
 from nerc_trainer.annotation.prompts import EntityType, Example, Renderer, load_prompt
 from nerc_trainer.annotation.request import Endpoint
 from nerc_trainer.annotation.sample import stratified_sample
-from nerc_trainer.corpus.labels import tags_to_spans
+from nerc_trainer.corpus.labels import describe_unknown_type, tags_to_spans
 from nerc_trainer.errors import NercError
 from nerc_trainer.modeling.build import quiet_transformers
 
@@ -78,6 +78,11 @@ class Stage:
             raise NercError(
                 f"annotation.types.{unknown[0]}: the corpus has no such type; it has {', '.join(corpus.labels.types)}"
             )
+        for alias, meant in self.section.aliases.items():
+            if meant is not None and meant not in corpus.labels.types:
+                raise NercError(
+                    f"annotation.aliases.{alias} = {meant}: {describe_unknown_type(meant, corpus.labels.types)}"
+                )
         self.types = tuple(
             EntityType(
                 name,

@@ -49,7 +49,8 @@ def sweep_prompts(recipe: Recipe, only_plan: bool) -> None:
     if not models:
         raise NercError("sweep.models: name at least one model, or give annotation.model")
     prompts = recipe.sweep.prompts or sorted(shipped_prompts())
-    corpus = load_corpus(recipe.data, unlabelled_train=recipe.annotation.truth == "dev")
+    from_dev = recipe.annotation.truth == "dev"
+    corpus = load_corpus(recipe.data, unlabelled_train=from_dev, way_out="or set annotation.truth to dev")
     stage = Stage(recipe, corpus, measured=recipe.sweep.sentences)
     split = stage.truth.split
     sentences = stage.sentences(split, stage.truth.sample)

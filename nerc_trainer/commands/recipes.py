@@ -52,19 +52,28 @@ def recipes_cp(recipe: str, target: Path) -> None:
     click.echo(copy_recipe(recipe, target))
 
 
-@recipes.command("validate", epilog=examples("nerc-trainer recipes validate my.yaml quickstart"))
-@click.argument("files", nargs=-1, required=True, metavar="RECIPE...")
-def recipes_validate(files: tuple[str, ...]) -> None:
-    """Check recipes and say everything that is wrong with them."""
+@recipes.command(
+    "validate",
+    epilog=examples(
+        "nerc-trainer recipes validate my.yaml quickstart", "nerc-trainer recipes validate my.yaml hub.mode=off"
+    ),
+)
+@click.argument("words", nargs=-1, required=True, metavar="RECIPE... [DOTTED.KEY=VALUE]...")
+def recipes_validate(words: tuple[str, ...]) -> None:
+    """Check recipes, each with the overrides, and say everything that is wrong with them."""
     from nerc_trainer.recipe.load import load_recipe
 
-    failures = []
+    overrides = [word for word in words if "=" in word and not Path(word).is_file()]
+    files = [word for word in words if word not in overrides]
+    if not files:
+        raise click.UsageError("name a recipe before what overrides it")
+    failures: dict[str, None] = {}  # a wrong override is the same one for every recipe
     for file in files:
         try:
-            load_recipe(file)
+            load_recipe(file, overrides)
             click.echo(f"{file}: ok")
         except NercError as failure:
-            failures.append(str(failure))
+            failures |= dict.fromkeys(str(failure).splitlines())
     if failures:
         raise NercError("\n".join(failures))
 

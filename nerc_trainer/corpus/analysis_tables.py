@@ -26,16 +26,19 @@ def _overview(analysis: CorpusAnalysis) -> Table:
     splits, duplicates = analysis.splits, analysis.duplicates
     rows: dict[str, Callable[[SplitAnalysis], str]] = {
         "sentences": lambda split: f"{split.sentences:,}",
+        "sentences without labels": lambda split: f"{split.unlabelled:,}",
         "tokens": lambda split: f"{split.tokens:,}",
-        "entities": lambda split: f"{split.entities:,}",
+        "entities": lambda split: f"{split.entities:,}" if _is_labelled(split) else "",
         "words a sentence: mean": lambda split: f"{split.sentence_lengths.mean:.1f}",
         "words a sentence: median": lambda split: f"{split.sentence_lengths.median:g}",
         "words a sentence: 95 % have at most": lambda split: f"{split.sentence_lengths.percentiles['p95']:,}",
         "words a sentence: longest": lambda split: f"{split.sentence_lengths.maximum:,}",
-        "sentences without entities": lambda split: _cell(split.sentences_without_entities),
+        "sentences without entities": lambda split: _cell_of_labels(split, split.sentences_without_entities),
         "entities that train never shows": lambda split: _cell(split.unseen_entities),
-        "ambiguous surface forms of entities": lambda split: _cell(split.ambiguous),
+        "ambiguous surface forms of entities": lambda split: _cell_of_labels(split, split.ambiguous),
     }
+    if not any(split.unlabelled for split in splits.values()):
+        del rows["sentences without labels"]
     table = _table("Corpus", [""], list(splits))
     for name, show in rows.items():
         table.add_row(name, *map(show, splits.values()))
@@ -123,6 +126,14 @@ def _table(title: str, texts: list[str], numbers: list[str]) -> Table:
 
 def _cell(frequency: Frequency | None) -> str:
     return "" if frequency is None else f"{frequency.count:,} ({100 * frequency.share:.1f} %)"
+
+
+def _is_labelled(split: SplitAnalysis) -> bool:
+    return split.unlabelled < split.sentences
+
+
+def _cell_of_labels(split: SplitAnalysis, frequency: Frequency) -> str:
+    return _cell(frequency) if _is_labelled(split) else ""
 
 
 def _printable(text: str) -> str:

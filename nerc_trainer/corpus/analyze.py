@@ -93,7 +93,8 @@ class AmbiguousForm:
 class EntityType:
     """The entities of one type; ``share`` is that of all entities, ``mean_words`` is None where there are none.
 
-    ``unseen`` counts the entities whose surface form no entity of train has, whatever its type; None in train.
+    ``unseen`` counts the entities whose surface form no entity of train has, whatever its type; None in train, and
+    where train has no labels.
     """
 
     count: int
@@ -110,9 +111,11 @@ class SplitAnalysis:
 
     ``tags`` has an entry for each of pos_tags, chunk_tags and ner_tags that the split has. ``ambiguous`` counts the
     distinct surface forms with several readings, of which ``most_ambiguous`` lists those with the largest minority.
+    What is said of entities is said of the sentences that someone has labelled, and ``unlabelled`` counts the others.
     """
 
     sentences: int
+    unlabelled: int
     tokens: int
     entities: int
     sentences_without_entities: Frequency
@@ -142,7 +145,7 @@ def analyze(corpus: "Corpus") -> CorpusAnalysis:
     for split, dataset in datasets.items():
         columns = _read_columns(dataset)
         splits[split] = analyze_split(columns, corpus.labels.types, train_forms)
-        if train_forms is None:
+        if split == "train" and any(columns["ner_tags"]):
             entities = find_entities(columns["tokens"], columns["ner_tags"])
             train_forms = {entity.surface_form for sentence in entities for entity in sentence}
     return CorpusAnalysis(
@@ -157,26 +160,30 @@ def analyze_split(columns: Columns, types: Iterable[str], train_forms: Collectio
     """Analyze one split.
 
     Args:
-        columns: ``tokens`` and ``ner_tags`` (BIO), and ``pos_tags`` and ``chunk_tags`` where there are any; each a
-            list of words or tags a sentence.
-        types: the entity types, each of which gets an entry even if the split has none of it.
-        train_forms: the surface forms of train's entities; None for train itself.
+        columns: ``tokens`` and ``ner_tags`` (BIO; empty where nobody has labelled), and ``pos_tags`` and
+            ``chunk_tags`` where there are any; each a list of words or tags a sentence.
+        types: the entity types, each of which gets an entry even if the split, being labelled, has none of it.
+        train_forms: the surface forms of train's entities; None for train itself, and where nobody has labelled train.
     """
-    tokens, ner_tags = columns["tokens"], columns["ner_tags"]
+    everything = columns["tokens"]
+    pairs = [(words, tags) for words, tags in zip(everything, columns["ner_tags"], strict=True) if tags]
+    tokens, ner_tags = [words for words, _ in pairs], [tags for _, tags in pairs]
     by_sentence = find_entities(tokens, ner_tags)
+    tag_columns = [column for column in TAG_COLUMNS if any(columns.get(column, ()))]
     entities = [entity for sentence in by_sentence for entity in sentence]
     ambiguous = _find_ambiguous(entities, tokens, ner_tags)
     return SplitAnalysis(
-        sentences=len(tokens),
-        tokens=sum(map(len, tokens)),
+        sentences=len(everything),
+        unlabelled=len(everything) - len(tokens),
+        tokens=sum(map(len, everything)),
         entities=len(entities),
         sentences_without_entities=_frequency(sum(not sentence for sentence in by_sentence), len(tokens)),
         unseen_entities=_count_unseen(entities, train_forms),
-        sentence_lengths=describe_lengths([len(words) for words in tokens]),
-        tags={column: count_tags(columns[column]) for column in TAG_COLUMNS if column in columns},
+        sentence_lengths=describe_lengths([len(words) for words in everything]),
+        tags={column: count_tags(columns[column]) for column in tag_columns},
         entity_types={
             type_: _describe_type([entity for entity in entities if entity.type == type_], len(entities), train_forms)
-            for type_ in sorted(types)
+            for type_ in sorted(types if tokens else ())
         },
         ambiguous=_frequency(len(ambiguous), len({entity.surface_form for entity in entities})),
         most_ambiguous=ambiguous[:_LISTED_FORMS],

@@ -25,7 +25,7 @@ def analyze_corpus(recipe: Recipe, out: Path | None) -> None:
     folder = _make_folder(recipe, out)
     progress = Console(stderr=True)
     with progress.status("Reading the corpus") as status:
-        corpus = load_corpus(recipe.data, context=recipe.model.context)
+        corpus = load_corpus(recipe.data, unlabelled_train=True, context=recipe.model.context)
         status.update("Counting tags and entities")
         analysis = analyze(corpus)
     # Outside a terminal rich assumes 80 columns, and would break the lines that another program reads. Words of the
@@ -64,7 +64,8 @@ def _make_folder(recipe: Recipe, out: Path | None) -> Path:
 def _missing_columns(analysis: CorpusAnalysis) -> list[str]:
     """A line for each kind of tags that splits do not have."""
     lines = []
-    for column, name in (("pos_tags", "part-of-speech tags"), ("chunk_tags", "chunk tags")):
+    kinds = (("pos_tags", "part-of-speech tags"), ("chunk_tags", "chunk tags"), ("ner_tags", "labels"))
+    for column, name in kinds:
         without = [split for split, found in analysis.splits.items() if column not in found.tags]
         if without:
             lines.append(f"{', '.join(without)}: no {name} (column {column}); left out of the tables and charts")

@@ -68,7 +68,7 @@ def _tag_bars(analysis: CorpusAnalysis, column: str, title: str) -> _Bars:
 
 def _entity_tag_bars(analysis: CorpusAnalysis) -> _Bars:
     """The NER tags without O, beside which no other bar could be seen."""
-    counts = {split: found.tags["ner_tags"] for split, found in analysis.splits.items()}
+    counts = {split: found.tags["ner_tags"] for split, found in analysis.splits.items() if "ner_tags" in found.tags}
     outside = ", ".join(f"{split} {_percent(tags['O'].share)} %" for split, tags in counts.items() if "O" in tags)
     inside = {split: {tag: tags[tag] for tag in tags if tag != "O"} for split, tags in counts.items()}
     return _make_bars(f"NER tags of entities (not drawn: O, {outside})" if outside else "NER tags", "tokens", inside)
@@ -78,6 +78,7 @@ def _type_bars(analysis: CorpusAnalysis) -> _Bars:
     counts = {
         split: {name: Frequency(type_.count, type_.share) for name, type_ in found.entity_types.items()}
         for split, found in analysis.splits.items()
+        if found.entity_types
     }
     return _make_bars("Entity types", "entities", counts)
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from sys import intern
 
-from nerc_trainer.corpus.source import LABELS_NEEDED, Sentences, read_lines
+from nerc_trainer.corpus.labels import parse_tag
+from nerc_trainer.corpus.source import LabelsMissing, Sentences, read_lines
 from nerc_trainer.errors import NercError
 
 DOCUMENT_START = "-DOCSTART-"
@@ -44,6 +45,13 @@ def read_conll(
         if len(fields) != len(names):
             if line.startswith(COMMENT):
                 continue
+            guessed, tags_seen = columns is None and separator is None, any(map(_is_tag, (*tag_places, fields[-1])))
+            if guessed and len(fields) > 2 and not tags_seen:
+                raise NercError(
+                    f"{path}:{number}: looks like a sentence a line: {line[:60]!r}; write a word a line with its tag "
+                    'behind it and a blank line between sentences, or rows of JSON Lines such as {"text": "..."}, with '
+                    '"spans" where labels are needed'
+                )
             raise NercError(
                 f"{path}:{number}: {len(fields)} columns instead of {len(names)} ({' '.join(names)}) in {line[:80]!r}; "
                 "mend the row, or set data.columns or data.separator"
@@ -95,14 +103,22 @@ def _infer_columns(path: Path, separator: str | None) -> Sequence[str]:
     """Name the columns after the number that the first row has."""
     for number, line, fields in _sure_rows(path, separator):
         if len(fields) == 1:
-            raise NercError(
+            raise LabelsMissing(
                 f"{path}:{number}: one column where at least a word and its tag are expected, in {line[:80]!r}; "
-                f"set data.separator, or data.format: jsonl if it is a JSONL file{LABELS_NEEDED}"
+                "set data.separator, or data.format: jsonl if it is a JSONL file"
             )
         if len(fields) == 4:
             return ("tokens", "pos_tags", "chunk_tags", "ner_tags")
         return ("tokens", *("_" * (len(fields) - 2)), "ner_tags")
     raise NercError(f"{path}: no sentence in the file; check data.separator, or name another file")
+
+
+def _is_tag(text: str) -> bool:
+    try:
+        parse_tag(text, "bioes")
+    except NercError:
+        return False
+    return True
 
 
 def _width(path: Path, separator: str | None) -> int:

@@ -7,7 +7,7 @@ from sys import intern
 from typing import Any
 
 from nerc_trainer.corpus.labels import Span, spans_to_tags
-from nerc_trainer.corpus.source import LABELS_NEEDED, Sentences, document_name, read_lines
+from nerc_trainer.corpus.source import LabelsMissing, Sentences, document_name, read_lines
 from nerc_trainer.corpus.words import align_spans, split_words
 from nerc_trainer.errors import NercError
 
@@ -38,7 +38,7 @@ def read_jsonl(path: Path, may_be_unlabelled: bool = False) -> Sentences:
             if extra_tags.keys() != sentences.extra_tags.keys():
                 raise NercError(f"{' and '.join(_EXTRA_COLUMNS)} have to stand in every row or in none")
         except NercError as error:
-            raise NercError(f"{path}:{number}: {error}") from None
+            raise type(error)(f"{path}:{number}: {error}") from None
         for tag in ner_tags:
             if tag not in sentences.tag_places:
                 sentences.tag_places[tag] = f"{path}:{number}"
@@ -152,7 +152,7 @@ def _only_key(row: dict[str, Any], names: tuple[str, str], may_be_missing: bool)
     if len(present) > 1:
         raise NercError(f"{' and '.join(present)} in the row; give one of them")
     if not present and not may_be_missing:
-        raise NercError(f"no {' or '.join(names)} in the row; give one of them{LABELS_NEEDED}")
+        raise LabelsMissing(f"no {' or '.join(names)} in the row; give one of them")
     return present[0] if present else None
 
 

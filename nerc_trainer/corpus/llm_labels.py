@@ -1,7 +1,7 @@
 """Read the labels that an LLM gave to the sentences of a split, and find the sentence of each."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from nerc_trainer.errors import NercError
 
 _REJECTED = "rejected"
 _DEFAULT_STATUS = "ok"
+_EXAMPLE = 'a row is such as {"tokens": ["In", "Oslo"], "llm_tags": ["O", "B-LOC"]}, or has the "id" of its sentence'
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def read_llm_labels(
 
     row_at: dict[int, _Row] = {}
     rows_of_tokens: defaultdict[tuple[str, ...], list[_Row]] = defaultdict(list)
-    for number, fields in read_rows(path):
+    for number, fields in _rows(path):
         place = f"{path}:{number}"
         try:
             row_id = read_id(fields)
@@ -87,6 +88,13 @@ def read_llm_labels(
         for order, index in enumerate(positions_of_tokens[same_words]):
             row_at.setdefault(index, rows[min(order, len(rows) - 1)])
     return _gather(row_at, len(ids))
+
+
+def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    try:
+        yield from read_rows(path)
+    except NercError as error:
+        raise NercError(f"{error}; {_EXAMPLE}") from None
 
 
 def _find_by_id(
@@ -122,7 +130,7 @@ def _read_row(fields: dict[str, Any], length: int, labels: LabelSet, place: str)
     if confidence is not None and not (isinstance(confidence, int | float) and 0 <= confidence <= 1):
         raise NercError(f"llm_confidence = {confidence!r}: a number between 0 and 1 or null is expected")
     if ("llm_tags" in fields) == ("llm_spans" in fields):
-        raise NercError("give either llm_tags or llm_spans, or an llm_status that starts with rejected")
+        raise NercError(f"give either llm_tags or llm_spans, or an llm_status that starts with rejected; {_EXAMPLE}")
     if "llm_tags" in fields:
         tags = read_tags(fields, "llm_tags", length)
     else:

@@ -14,7 +14,7 @@ from nerc_trainer.corpus.dataset import read_dataset
 from nerc_trainer.corpus.jsonl import read_jsonl
 from nerc_trainer.corpus.labels import LabelSet, describe_unknown_type, detect_scheme, parse_tag, to_bio
 from nerc_trainer.corpus.llm_labels import LlmLabels, read_llm_labels
-from nerc_trainer.corpus.source import Sentences, read_lines
+from nerc_trainer.corpus.source import LabelsMissing, Sentences, read_lines
 from nerc_trainer.errors import NercError
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from nerc_trainer.recipe.sections import DataSection
 
+PEOPLE_LABEL = "people label what has none in `nerc-trainer active RECIPE active.oracle=files`"
+NO_ENTITY = "not one entity is marked in it, so F1 on it says nothing (are its tags lost?)"
 _JSONL_SUFFIXES = (".jsonl", ".ndjson", ".json")
 
 
@@ -49,20 +51,28 @@ class Corpus:
 
 
 def load_corpus(
-    data: "DataSection", annotation_labels: Path | None = None, unlabelled_train: bool = False, context: int = 0
+    data: "DataSection",
+    annotation_labels: Path | None = None,
+    unlabelled_train: bool = False,
+    context: int = 0,
+    way_out: str = PEOPLE_LABEL,
 ) -> Corpus:
     """Load the corpus that the ``data`` section of a recipe describes, and the LLM's labels for its train sentences.
 
     A train sentence whose tokens stand in dev or test too is left out of train, so that no round can select it. With
-    ``unlabelled_train`` the files of train may lack labels: such a sentence has no ``ner_tags``. ``context`` is
-    model.context: where it is above 0, the documents of the sentences are told too, and have to be known. What is left
-    out of train is not even context there, so that nothing of dev and test is seen.
+    ``unlabelled_train`` the files of train may lack labels: such a sentence has no ``ner_tags``; else ``way_out`` says
+    what to do about it. ``context`` is model.context: where it is above 0, the documents of the sentences are told too,
+    and have to be known. What is left out of train is not even context there, so that nothing of dev and test is seen.
     Whatever the user can mend raises NercError with the file and line.
     """
     notes: list[str] = []
     names = {"train": data.train, "dev": data.dev} | ({"test": data.test} if data.test is not None else {})
     _check_columns_are_used(data, names.values())
-    splits = {split: _read_split(data, name, unlabelled_train and split == "train") for split, name in names.items()}
+    ways_out = {"train": way_out, "dev": "dev has to be labelled", "test": "or set data.test to null"}
+    splits = {
+        split: _read_split(data, name, ways_out[split], may_be_unlabelled=unlabelled_train and split == "train")
+        for split, name in names.items()
+    }
     for split, sentences in splits.items():
         if context and not sentences.documents:
             raise NercError(
@@ -96,6 +106,7 @@ def load_corpus(
 
     labels, type_notes = _collect_types(splits, data.types)
     notes += type_notes
+    notes += [f"{split}: {NO_ENTITY}" for split in splits if split != "train" and not _count_entities(splits[split])]
     notes += [_summarize(split, sentences) for split, sentences in splits.items()]
     fingerprints = {
         split: _fingerprint(
@@ -132,25 +143,29 @@ def load_corpus(
     )
 
 
-def load_split(data: "DataSection", name: str, labelled: bool = True) -> tuple[Sentences, list[str]]:
+def load_split(data: "DataSection", name: str, way_out: str, labelled: bool = True) -> tuple[Sentences, list[str]]:
     """One split by itself with its tags as BIO and the ids that it has in a corpus, and notes about it.
 
-    Of a split that is not ``labelled`` only the words are wanted: whatever tags it has are left out.
+    Of a split that is not ``labelled`` only the words are wanted: whatever tags it has are left out. ``way_out`` says
+    what to do about missing labels.
     """
-    sentences = _read_split(data, name, may_be_unlabelled=not labelled)
+    sentences = _read_split(data, name, way_out, may_be_unlabelled=not labelled)
     if not labelled:
         sentences.ner_tags = [[] for _ in sentences.tokens]
     notes = _normalize_tags(name, sentences, data) if labelled else []
     return sentences, notes + _assign_ids(name, sentences, [_digest(tokens) for tokens in sentences.tokens])
 
 
-def _read_split(data: "DataSection", name: str, may_be_unlabelled: bool = False) -> Sentences:
+def _read_split(data: "DataSection", name: str, way_out: str, may_be_unlabelled: bool) -> Sentences:
     if data.dataset is not None:
         return read_dataset(data.dataset, data.config, data.revision, name)
     path = Path(name)
-    if is_jsonl(path, data.format):
-        return read_jsonl(path, may_be_unlabelled)
-    return read_conll(path, data.columns, data.separator, may_be_unlabelled)
+    try:
+        if is_jsonl(path, data.format):
+            return read_jsonl(path, may_be_unlabelled)
+        return read_conll(path, data.columns, data.separator, may_be_unlabelled)
+    except LabelsMissing as error:
+        raise NercError(f"{error}; {way_out}") from None
 
 
 def _check_columns_are_used(data: "DataSection", names: Iterable[str]) -> None:

@@ -7,8 +7,11 @@ from sys import intern
 
 from nerc_trainer.errors import NercError
 
-LABELS_NEEDED = "; only train can do without labels, and only where no truth is needed, as in active.oracle=files"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class LabelsMissing(NercError):
+    """No labels where they are needed; the way out hangs on who asked for the split."""
 
 
 @dataclass

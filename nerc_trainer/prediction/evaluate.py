@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nerc_trainer.corpus.labels import tags_to_spans
-from nerc_trainer.corpus.load import load_split
+from nerc_trainer.corpus.load import NO_ENTITY, load_split
 from nerc_trainer.evaluation.intervals import entity_counts, f1_interval
 from nerc_trainer.evaluation.metrics import entity_scores
 from nerc_trainer.files import write_json
@@ -32,9 +32,11 @@ def evaluate(
 
     ``split`` is a file or the name of a split of the data set in ``data``.
     """
-    sentences, notes = load_split(data, split)
+    sentences, notes = load_split(data, split, "`nerc-trainer predict` tags text without labels")
     tagger = load_tagger(model, encoder, trust_remote_code)
     true_types = {tag[2:] for tags in sentences.ner_tags for tag in tags if tag != "O"}
+    if not true_types:
+        notes.append(f"{split}: {NO_ENTITY}")
     if unknown := sorted(true_types - set(tagger.types)):
         notes.append(f"the tagger does not know {', '.join(unknown)}; it knows {', '.join(tagger.types)}")
     if tagger.context and not sentences.documents:
@@ -75,7 +77,7 @@ def _show(figures: dict[str, Any]) -> None:
         figures_of_row = (f"{row[key]:.4f}" for key in ("f1", "precision", "recall"))
         table.add_row(name, *figures_of_row, f"{row['support']:,}")
     Console().print(table)
-    print(
+    interval = (
         f"F1 lies between {figures['f1_low']:.4f} and {figures['f1_high']:.4f} (95 %, bootstrap over sentences); "
-        f"word accuracy {figures['accuracy']:.4f}"
     )
+    print(f"{interval if rows['all']['support'] else ''}word accuracy {figures['accuracy']:.4f}")

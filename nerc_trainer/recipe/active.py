@@ -29,7 +29,13 @@ class Budget(Section):
 
     sentences: int | None = Field(default=None, ge=1, description="Sentences that the expert labels at most.")
     words: int | None = Field(default=None, ge=1, description="Words that the expert labels at most.")
-    dollars: float | None = Field(default=None, gt=0, description="Dollars that the expert's time costs at most.")
+    dollars: float | None = Field(
+        default=None,
+        gt=0,
+        description="Dollars that the expert's time costs at most. "
+        "Where costs.expert_by is seconds, what is left buys words at the pace seen so far, so only labels that "
+        "take longer than those before go beyond it.",
+    )
 
     @model_validator(mode="after")
     def _one_measure(self) -> "Budget":
@@ -158,7 +164,10 @@ class ActiveSection(Section):
         "by long sentences. null for query_size.",
     )
     query_dollars: float | None = Field(
-        default=None, gt=0, description="The same in dollars of the expert's time, as the costs section counts them."
+        default=None,
+        gt=0,
+        description="The same in dollars of the expert's time, as the costs section counts them; "
+        "seconds at the pace seen so far.",
     )
     query_growth: float | None = Field(
         default=None,
@@ -195,8 +204,14 @@ class ActiveSection(Section):
 
     @model_validator(mode="after")
     def _iterations_are_in_order(self) -> "ActiveSection":
-        if self.min_iterations > self.max_iterations:
-            raise refuse("min_iterations", f"more than active.max_iterations, which is {self.max_iterations}")
+        least, most = self.min_iterations, self.max_iterations
+        if least > most and "min_iterations" not in self.model_fields_set:
+            raise refuse("max_iterations", f"less than active.min_iterations ({least} by default); lower that too")
+        if least > most:
+            default = "" if "max_iterations" in self.model_fields_set else " by default"
+            raise refuse(
+                "min_iterations", f"more than active.max_iterations ({most}{default}); lower it, or raise that"
+            )
         return self
 
     @model_validator(mode="after")

@@ -10,6 +10,8 @@ from pydantic_core import PydanticCustomError
 
 from nerc_trainer.recipe.section import Section, is_hub_id, refuse
 
+VARIABLE = r"^[A-Z_][A-Z0-9_]*$"  # in capitals, so that a key in its place is told from it
+
 
 class EntityType(Section):
     """How a type of entity is explained to an LLM."""
@@ -31,9 +33,9 @@ class EndpointSection(Section):
     )
     api_key_env: str | None = Field(
         default=None,
-        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
-        description="Name of the environment variable, or of the line in a .env file, that holds the key; null for "
-        "a server that asks for none.",
+        pattern=VARIABLE,
+        description="Name of the environment variable, or of the line in a .env file, that holds the key, in capitals; "
+        "null for a server that asks for none.",
     )
     concurrency: int = Field(default=8, ge=1, le=1024, description="Calls in flight at most.")
     requests_per_minute: float | None = Field(default=None, gt=0, description="Calls a minute at most; null for any.")
@@ -81,7 +83,8 @@ class AnnotationSection(Section):
 
     labels: Path | None = Field(
         default=None,
-        description="JSON Lines file with labels of the training sentences that were made elsewhere; null for those "
+        description="JSON Lines file with labels of the training sentences that were made elsewhere, in rows of id or "
+        "tokens, and llm_tags, or llm_spans in words, or an llm_status that begins with rejected; null for those "
         "that `nerc-trainer annotate` makes where annotation.endpoints are given, else for none.",
     )
     model: str | None = Field(

@@ -1,8 +1,8 @@
 """What is wrong with a recipe, in words: the nearest valid key, and pydantic's findings as plain sentences."""
 
 import difflib
-from collections.abc import Iterable, Mapping
-from typing import Any, get_args
+from collections.abc import Container, Iterable, Mapping
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -22,24 +22,37 @@ def unknown_key_message(key: tuple[str, ...], training_names: Iterable[str]) -> 
         key: the path to the key.
         training_names: arguments that may stand in the training section.
     """
-    known = [*_described_keys(Recipe), *(f"training.{name}" for name in training_names)]
-    dotted, parent, name = ".".join(key), "".join(f"{part}." for part in key[:-1]), key[-1]
+    known = [*known_keys(), *(f"training.{name}" for name in training_names)]
+    general = general_key(key, known)
+    dotted, parent, name = ".".join(general), ".".join(general[:-1]), key[-1]
     if name in known:
         return "unknown key; a dot does not nest in a file: put each part on a line of its own, indented"
     if elsewhere := [valid for valid in known if valid.rpartition(".")[2] == name and valid != dotted]:
         return f"unknown key; did you mean {elsewhere[0]}?"
-    siblings = [valid.removeprefix(parent) for valid in known if valid.rpartition(".")[0] == parent.rstrip(".")]
-    return f"unknown key{suggestion(name, siblings, parent) or '; there are ' + ', '.join(siblings)}"
+    siblings = [valid.rpartition(".")[2] for valid in known if valid.rpartition(".")[0] == parent]
+    beside = "".join(f"{part}." for part in key[:-1])
+    return f"unknown key{suggestion(name, siblings, beside) or '; there are ' + ', '.join(siblings)}"
+
+
+def known_keys() -> dict[str, str]:
+    """Dotted name to description of every key that a recipe has, sections included; * stands for a place in a list and
+    for a name of the user's own, as in annotation.types.*.title."""
+    return _described_keys(Recipe)
+
+
+def general_key(key: tuple[str, ...], known: Container[str]) -> tuple[str, ...]:
+    """The key as ``known`` has it, with * for places in lists and names of the user's own."""
+    general: tuple[str, ...] = ()
+    for part in key:
+        general = (*general, "*" if ".".join((*general, "*")) in known else part)
+    return general
 
 
 def plain_message(finding: Mapping[str, Any]) -> str:
     """One finding of pydantic (an item of `ValidationError.errors()`) without its technical wording."""
     if finding["type"] == "missing":
-        keys, known = _described_keys(Recipe), ""
-        for part in finding["loc"]:  # a name of the user's own, and a place in a list, have no description
-            longer = f"{known}.{part}".lstrip(".")
-            known = longer if longer in keys else known
-        description = keys[known].rstrip(".")
+        keys = known_keys()
+        description = keys[".".join(general_key(tuple(map(str, finding["loc"])), keys))].rstrip(".")
         return f"missing ({description[:1].lower()}{description[1:]})"
     if finding["type"] == "string_type" and isinstance(finding["input"], (int, float)):
         return "should be text: put it in quotes"
@@ -56,11 +69,15 @@ def plain_message(finding: Mapping[str, Any]) -> str:
 
 
 def _described_keys(model: type[BaseModel], prefix: str = "") -> dict[str, str]:
-    """Dotted name to description of every key that `model` has, sections included."""
     keys: dict[str, str] = {}
     for name, info in model.model_fields.items():
-        keys[f"{prefix}{name}"] = info.description or ""
+        description = info.description or ""
+        keys[f"{prefix}{name}"] = description
+        below = f"{prefix}{name}."
+        if get_origin(info.annotation) in (list, dict) and name != "training":  # whose names are transformers' own
+            keys[f"{below}*"] = description
+            below += "*."
         for part in (info.annotation, *get_args(info.annotation)):
             if isinstance(part, type) and issubclass(part, BaseModel):
-                keys |= _described_keys(part, f"{prefix}{name}.")
+                keys |= _described_keys(part, below)
     return keys

@@ -63,9 +63,9 @@ class MixingSection(Section):
         "in which the LLM's count less. small_loss: LLM labels that the tagger finds hard to believe are taken for "
         "noise. self_train: taggers trained on both correct the LLM's labels where they are sure and label what nobody "
         "has labelled, for one that learns from that, at five times the steps. null for concat where the LLM's labels "
-        "are good, by an entity F1 of 0.8 on those sentences that the expert has labelled too, else self_train. From "
-        "round 1 on a warm run trains on the expert's labels alone, but for concat and weighted; with "
-        "active.start=cold every round mixes.",
+        "are good, by an entity F1 of 0.8 on those sentences that the expert has labelled too, with 20 entities or "
+        "more in them, else self_train. From round 1 on a warm run trains on the expert's labels alone, but for concat "
+        "and weighted; with active.start=cold every round mixes.",
     )
     expert_steps: float = Field(
         default=0.5,

@@ -4,8 +4,7 @@ Later statements win: defaults < `extends` < recipe < command line. Mappings mer
 """
 
 import copy
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from nerc_trainer.errors import NercError
 from nerc_trainer.recipe.annotation import ModelPrice
 from nerc_trainer.recipe.errors import plain_message, suggestion, unknown_key_message
 from nerc_trainer.recipe.paths import resolve_paths, resolve_prompts
+from nerc_trainer.recipe.secrets import take_out_secrets
 from nerc_trainer.recipe.sections import Recipe, flow_yaml
 from nerc_trainer.recipe.shipped import find_recipe, shipped_recipes, shown_path
 from nerc_trainer.recipe.training import argument_types, check_training
@@ -25,8 +25,6 @@ Key = tuple[str, ...]
 
 # Where prices stand by model; None for any name.
 _PRICES = (("annotation", "prices"), ("costs", "what_if", None, "prices"))
-_SECRET_NAME = re.compile(r"(token|password|passwd|secret|credential|api_?key)s?$|(^|[_-])key$", re.IGNORECASE)
-_SECRET_VALUE = re.compile(r"\b(hf_[A-Za-z0-9]{20,}|sk-[A-Za-z0-9_-]{20,})")
 
 
 @dataclass(frozen=True)
@@ -97,7 +95,8 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
             problems.append(str(error))
     if isinstance(run := draft.values.setdefault("run", {}), dict):
         run.setdefault("name", file.stem)
-    problems += _take_out_secrets(draft)
+    secrets = take_out_secrets(draft.values)
+    problems += [f"{draft.source(key).name}: {'.'.join(key)}: {problem}" for key, problem in secrets]
     problems += _resolve_paths(draft)
     problems += _type_training(draft)
     try:
@@ -105,6 +104,8 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     except ValidationError as error:
         # run.dir has no default while run.name is wrong, which pydantic reports as a second error.
         findings = [finding for finding in error.errors() if finding["type"] != "default_factory_not_called"]
+        removed = {key for key, _ in secrets}
+        findings = [finding for finding in findings if tuple(map(str, finding["loc"])) not in removed]
         problems += [_finding_line(draft, finding) for finding in findings]
     if problems:
         raise NercError("\n".join(problems))
@@ -178,34 +179,14 @@ def _parse_override(override: str) -> dict[str, Any]:
     dotted, equals, text = override.partition("=")
     names = split_key(dotted)
     if not equals or not all(names):
-        raise NercError(f"command line: {override}: should be dotted.key=value, such as active.query_size=20")
+        shown = f"{dotted}=..." if equals else dotted  # a value may be a secret
+        raise NercError(f"command line: {shown}: should be dotted.key=value, such as active.query_size=20")
     if names == ["extends"]:
         raise NercError(f"command line: {override}: extends belongs in a recipe's file")
-    said: Any = read_yaml(text, f"command line: {override}")
+    said: Any = read_yaml(text, f"command line: {dotted}")
     for name in reversed(names):
         said = {name: said}
     return said
-
-
-def _take_out_secrets(draft: _Draft) -> list[str]:
-    """Remove what looks like a secret, so that no later message or file can repeat it."""
-    problems = []
-    for key, holder in list(_leaves(draft.values)):
-        value = holder[key[-1]]
-        if isinstance(value, str) and (_SECRET_NAME.search(key[-1]) or _SECRET_VALUE.search(value)):
-            del holder[key[-1]]
-            where = f"{draft.source(key).name}: {'.'.join(key)}"
-            problems.append(f"{where}: this looks like a secret; remove it and set HF_TOKEN in the environment")
-    return problems
-
-
-def _leaves(values: dict[str, Any], parent: Key = ()) -> Iterator[tuple[Key, dict[str, Any]]]:
-    """Key and innermost mapping of every value that is no mapping."""
-    for name, value in values.items():
-        if isinstance(value, dict):
-            yield from _leaves(value, (*parent, name))
-        else:
-            yield (*parent, name), values
 
 
 def _resolve_paths(draft: _Draft) -> list[str]:
@@ -229,7 +210,10 @@ def _finding_line(draft: _Draft, finding: Mapping[str, Any]) -> str:
     if finding["type"] == "missing":
         return f"{draft.main.name}: {'.'.join(key)}: {plain_message(finding)}"
     if finding["type"] == "extra_forbidden":
-        return draft.line(key, finding["input"], unknown_key_message(key, argument_types()))
+        problem = unknown_key_message(key, argument_types())
+        if key[:2] == ("annotation", "endpoints"):  # it may have been meant for the key of the server
+            return f"{draft.source(key).name}: {'.'.join(key)}: {problem}"
+        return draft.line(key, finding["input"], problem)
     if finding["type"] == "recipe_rule":
         names = finding["ctx"]["key"].split(".")
         return draft.line((*key, *names), _value_of(finding["input"], names), plain_message(finding))

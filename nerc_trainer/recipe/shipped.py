@@ -36,6 +36,11 @@ def find_recipe(file_or_name: str | os.PathLike[str]) -> Path:
         return path
     shipped = shipped_recipes()
     name = path.as_posix()
+    key, equals, _ = name.partition("=")
+    if equals and "/" not in key:
+        raise NercError(
+            f"{key}=...: not a recipe; what overrides one stands behind it, as in `nerc-trainer VERB RECIPE {key}=...`"
+        )
     if name in shipped:
         return shipped[name]
     nearest = suggestion(name, shipped) or suggestion(path.stem, shipped) or f"; shipped are {', '.join(shipped)}"

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 from nerc_trainer.annotation.annotate import annotate_where_known
 from nerc_trainer.annotation.result import labels_to_train_on
+from nerc_trainer.corpus.column import Column
 from nerc_trainer.corpus.load import load_corpus
+from nerc_trainer.errors import NercError
 from nerc_trainer.ranks import on_main, prepare_environment, settle_cpu
 from nerc_trainer.run_lock import lock_run
 from nerc_trainer.run_recipe import keep_recipe
@@ -73,12 +75,19 @@ def join_ranks(recipe: Recipe) -> TrainingArguments:
 def read_corpus(recipe: Recipe, unlabelled_train: bool = False) -> Corpus:
     """The recipe's corpus with the LLM's labels for it; rank 0 reads it for all.
 
-    With ``unlabelled_train`` the sentences of train may lack true labels.
+    With ``unlabelled_train`` the sentences of train may lack true labels. A dev without an entity, by which nothing can
+    be chosen, raises NercError.
     """
     on_main(lambda: annotate_where_known(recipe))
     files = [name for name in (recipe.data.train, recipe.data.dev, recipe.data.test) if name is not None]
     load = partial(load_corpus, recipe.data, labels_to_train_on(recipe), unlabelled_train, recipe.model.context)
-    return share_corpus(load, large=recipe.data.dataset is None and is_large(files))
+    corpus = share_corpus(load, large=recipe.data.dataset is None and is_large(files))
+    if not any(tag != "O" for tags in Column(corpus.dev, "ner_tags") for tag in tags):
+        raise NercError(
+            f"data.dev = {recipe.data.dev}: not one entity is marked in it, so no model can be chosen by its F1 there; "
+            "check its tags and data.columns, or name another file"
+        )
+    return corpus
 
 
 def leave_ranks() -> None:

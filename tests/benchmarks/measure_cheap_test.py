@@ -67,7 +67,7 @@ def table(
     truth: Path, said: Path, llm: Path, other: Path | None, draws: int, numbers: Sequence[int]
 ) -> dict[str, dict[str, float]]:
     """For each figure, quality of labels, way of choosing and n what `simulate` finds."""
-    sentences, _ = load_split(DataSection(train=str(truth), dev=str(truth)), str(truth))
+    sentences, _ = load_split(DataSection(train=str(truth), dev=str(truth)), str(truth), "name another file")
     true = [tags_to_spans(tags) for tags in sentences.ner_tags]
     first, confidence = read_said(said)
     if len(first) != len(true):

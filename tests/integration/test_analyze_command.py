@@ -109,6 +109,32 @@ def test_a_corpus_without_pos_tags_says_so(tmp_path: Path, capsys: pytest.Captur
     assert set(found["splits"]["train"]["tags"]) == {"ner_tags"}
 
 
+def test_a_train_that_nobody_has_labelled(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = write_plain_corpus(tmp_path)
+    (tmp_path / "train.conll").write_text("Ann\nleft\n\nBo\n")
+    out = tmp_path / "out"
+    assert run("analyze", "quickstart", *words, "--out", str(out)) == 0
+    lines = capsys.readouterr().out.splitlines()
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines]
+    assert "train: no labels (column ner_tags); left out of the tables and charts" in lines
+    for row in (
+        ["sentences", "2", "1"],
+        ["sentences without labels", "2", "0"],
+        ["tokens", "3", "2"],
+        ["entities", "", "1"],
+        ["sentences without entities", "", "0 (0.0 %)"],
+        ["entities that train never shows", "", ""],
+    ):
+        assert row in rows
+    assert ["dev", "PER", "1", "100.0", "1.00", "1", ""] in rows
+    assert not any(row[:2] == ["train", "PER"] for row in rows)
+    assert {path.stem for path in out.iterdir()} == {"analysis", "ner_tags", "entity_types", "sentence_lengths"}
+    assert "train" not in " ".join(texts(out / "ner_tags.svg"))
+    assert any("train" in text for text in texts(out / "sentence_lengths.svg"))
+    found = json.loads((out / "analysis.json").read_text(encoding="utf-8"))["splits"]["train"]
+    assert (found["sentences"], found["unlabelled"], found["entities"], found["tags"]) == (2, 2, 0, {})
+
+
 def test_words_of_the_corpus_do_not_speak_to_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("analyze", "quickstart", *write_plain_corpus(tmp_path), "--out", str(tmp_path / "out")) == 0
     printed = capsys.readouterr().out

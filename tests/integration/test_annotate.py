@@ -75,6 +75,27 @@ def test_text_that_nobody_has_labelled(folder: Path, server: LlmServer) -> None:
     assert json.loads((folder / "run" / "annotation" / "annotation.json").read_text())["truth"] is None
 
 
+def test_an_alias_for_no_type_is_refused_before_anything_is_sent(
+    folder: Path, server: LlmServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = write_recipe(folder, server.url, aliases={"person": "NAEM", "place": None, "team": "NAME"})
+    assert run("annotate", recipe, f"run.dir={folder / 'run'}") == 1
+    error = capsys.readouterr().err
+    assert error == "error: annotation.aliases.person = NAEM: unknown entity type 'NAEM'; did you mean 'NAME'?\n"
+    assert server.stats["calls"] == 0
+    assert run("annotate", recipe, f"run.dir={folder / 'run'}", "annotation.aliases.person=NAME") == 0
+
+
+def test_examples_from_a_train_without_labels_name_the_way_out(
+    folder: Path, server: LlmServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "train.conll").write_text("Ilse\nwon\n")
+    recipe = write_recipe(folder, server.url, truth="train")
+    for verb in ("annotate", "sweep"):
+        assert run(verb, recipe, f"run.dir={folder / 'run'}") == 1
+        assert capsys.readouterr().err.endswith("; or set annotation.truth to dev\n")
+
+
 def test_nothing_is_asked_twice_and_a_changed_prompt_pays_for_itself_alone(folder: Path, server: LlmServer) -> None:
     recipe = write_recipe(folder, server.url)
     assert run("annotate", recipe, f"run.dir={folder / 'run'}", "annotation.sentences=20") == 0

@@ -116,6 +116,16 @@ def test_a_simulated_expert(run: Run, folder: Path) -> None:
     assert (folder / "run/cheap-test/cheap_test.json").read_bytes() == first
 
 
+def test_a_test_set_without_labels_names_the_file_for_the_expert(run: Run, folder: Path) -> None:
+    rows = read_rows(folder / "test.jsonl")
+    write_rows(folder / "test.jsonl", [{key: row[key] for key in ("id", "tokens")} for row in rows])
+    status, _, err = run()
+    assert status == 1
+    assert "test.jsonl:1: no ner_tags or tags in the row; give one of them; or let an expert label" in err
+    assert "cheap_test.answers=FILE" in err
+    assert run("cheap_test.answers=answers.jsonl")[0] == 0
+
+
 def test_the_truth_is_what_evaluate_says(run: Run, folder: Path) -> None:
     assert run("cheap_test.sentences=150")[0] == 0
     figures = figures_of(folder)

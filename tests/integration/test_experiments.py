@@ -96,6 +96,32 @@ def test_a_tagger_is_trained_kept_and_measured_the_same_again(
     assert run("evaluate", folder, "--recipe", recipe, "--split", "dev", "--output", output) == 0
     assert json.loads(output.read_text())["f1"] == figures["scores"]["dev"]["f1"]
 
+    capsys.readouterr()
+    nothing = without_entities(recipe.parent / "test.conll")
+    assert run("evaluate", folder, nothing) == 0
+    said = capsys.readouterr().out
+    assert f"{nothing}: not one entity is marked in it, so F1 on it says nothing" in said
+    assert "F1 lies between" not in said
+    assert "word accuracy" in said
+    (recipe.parent / "raw.jsonl").write_text('{"tokens": ["Ilse"]}\n')
+    assert run("evaluate", folder, recipe.parent / "raw.jsonl") == 1
+    assert "`nerc-trainer predict` tags text without labels" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["train", "active"])
+def test_a_dev_without_an_entity_is_refused(recipe: Path, verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    nothing = without_entities(recipe.parent / "dev.conll")
+    assert run(verb, recipe, f"data.dev={nothing}") == 1
+    assert f"error: data.dev = {nothing}: not one entity is marked in it, so no model" in capsys.readouterr().err
+
+
+def without_entities(path: Path) -> Path:
+    """A copy of a CoNLL file that has lost its tags."""
+    lines = [f"{line.rpartition(' ')[0]} O" if line else "" for line in path.read_text(encoding="utf-8").splitlines()]
+    copy = path.with_name(f"nothing-{path.name}")
+    copy.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return copy
+
 
 def test_a_tagger_that_is_there_is_not_trained_again_and_one_that_is_gone_is(recipe: Path) -> None:
     assert run("train", recipe) == 0

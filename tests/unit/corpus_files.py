@@ -24,17 +24,17 @@ def load(
     train: str | bytes | list[dict[str, Any]],
     dev: str = DEV,
     test: str | None = None,
-    llm: list[dict[str, Any]] | None = None,
+    llm: list[dict[str, Any]] | Path | None = None,
     **settings: Any,
 ) -> Corpus:
-    """Load a corpus whose files are written from these contents: text as CoNLL, rows as JSONL."""
+    """Load a corpus whose files are written from these contents: text as CoNLL, rows as JSONL, or a file."""
     train_file = write_rows(folder / "train.jsonl", train) if isinstance(train, list) else folder / "train.conll"
     if not isinstance(train, list):
         write(train_file, train)
     settings |= {"train": str(train_file), "dev": str(write(folder / "dev.conll", dev))}
     if test is not None:
         settings["test"] = str(write(folder / "test.conll", test))
-    labels = None if llm is None else write_rows(folder / "llm.jsonl", llm)
+    labels = write_rows(folder / "llm.jsonl", llm) if isinstance(llm, list) else llm
     return load_corpus(DataSection(**settings), labels)
 
 

@@ -114,6 +114,16 @@ def test_a_split_without_entities() -> None:
     assert found.ambiguous == Frequency(0, 0.0)
 
 
+def test_a_split_that_is_labelled_in_part() -> None:
+    labelled = columns("Oslo/B-LOC is/O", "no/O")
+    part = {"tokens": [*labelled["tokens"], ["Oslo", "too"]], "ner_tags": [*labelled["ner_tags"], []]}
+    found = analyze_split(part, TYPES)
+    assert (found.sentences, found.unlabelled, found.tokens, found.entities) == (3, 1, 5, 1)
+    assert found.sentences_without_entities == Frequency(1, 0.5)
+    assert found.tags["ner_tags"] == {"B-LOC": Frequency(1, 1 / 3), "O": Frequency(2, 2 / 3)}
+    assert found.most_ambiguous == []
+
+
 def test_equally_frequent_surface_forms_stand_in_the_order_of_the_alphabet() -> None:
     found = analyze_split(columns("Rome/B-LOC", "Bonn/B-LOC", "Oslo/B-LOC"), TYPES)
     assert [form.surface_form for form in found.entity_types["LOC"].most_frequent] == ["Bonn", "Oslo", "Rome"]

@@ -138,6 +138,16 @@ def test_recipes_validate_reports_every_file(capsys: pytest.CaptureFixture[str],
     assert [name in line for name, line in zip(("a.yaml", "b.yaml", "b.yaml"), lines, strict=True)] == [True] * 3
 
 
+def test_recipes_validate_takes_overrides(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("recipes", "validate", "tiny", "quickstart", "active.query_size=7") == 0
+    assert capsys.readouterr().out == "tiny: ok\nquickstart: ok\n"
+    assert run("recipes", "validate", "tiny", "quickstart", "active.query_siz=7") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: command line: active.query_siz = 7: unknown key")
+    assert run("recipes", "validate", "active.query_size=7") == 2
+    assert "name a recipe" in capsys.readouterr().err
+
+
 def test_recipes_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("recipes", "schema") == 0
     assert "active" in json.loads(capsys.readouterr().out)["properties"]

@@ -25,6 +25,13 @@ def test_given_types_fix_the_label_set(tmp_path: Path) -> None:
     corpus = load(tmp_path, "a B-PER\n", types=["PER", "LOC", "ORG"])
     assert corpus.labels.types == ("LOC", "ORG", "PER")
     assert "train: no entity of type ORG in any split" in corpus.notes
+    assert not any("not one entity" in note for note in corpus.notes)
+
+
+def test_a_split_that_has_lost_its_entities_is_noted(tmp_path: Path) -> None:
+    corpus = load(tmp_path, "EU B-ORG\n", test="Oslo O\n")
+    assert "test: not one entity is marked in it, so F1 on it says nothing (are its tags lost?)" in corpus.notes
+    assert not any(note.startswith("dev: not one entity") for note in corpus.notes)
 
 
 def test_ids_stay_when_sentences_move(tmp_path: Path) -> None:

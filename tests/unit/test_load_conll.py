@@ -76,6 +76,8 @@ def test_a_document_start_needs_no_right_columns(tmp_path: Path) -> None:
         ("EU B-ORG\nin\n", "train.conll:2: 1 columns instead of 2 (tokens ner_tags) in 'in'"),
         ("EU B-ORG\n\na b O\n", "train.conll:3: 3 columns instead of 2"),
         ("EU\nin\n", "train.conll:1: one column where"),
+        ("My skin itches.\nI took two tablets of it.\n", "train.conll:2: looks like a sentence a line: 'I took two"),
+        ("EU x B-ORG\nI took two tablets\n", "train.conll:2: 4 columns instead of 3"),
         ("", "train.conll: no sentence in the file"),
         ("-DOCSTART- O\n\n# only a comment\n", "train.conll: no sentence in the file"),
         ("EU B-ORG\nin O\nParis X-LOC\n", "train.conll:3: tag 'X-LOC' is no BIOES tag"),
@@ -88,6 +90,16 @@ def test_mistakes_are_told_with_file_and_line(tmp_path: Path, text: str | bytes,
         load(tmp_path, text, dev="Dev O\n")
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_text_without_labels_is_told_how_to_be_written(tmp_path: Path) -> None:
+    (tmp_path / "letters.txt").write_text("Hello\nI took two tablets.\n")
+    (tmp_path / "dev.conll").write_text("Dev B-LOC\n")
+    data = DataSection(train=str(tmp_path / "letters.txt"), dev=str(tmp_path / "dev.conll"))
+    with pytest.raises(
+        NercError, match=r'letters\.txt:2: looks like a sentence a line: .* such as \{"text": "\.\.\."\}'
+    ):
+        load_corpus(data, unlabelled_train=True)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -1,10 +1,11 @@
 """The LLM's labels find their sentences, and every mistake is told with file and line."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from corpus_files import load
+from corpus_files import load, write
 
 from nerc_trainer.errors import NercError
 
@@ -63,6 +64,10 @@ def test_the_fingerprint_tells_other_labels(tmp_path: Path) -> None:
         ({"tokens": ["it"], "llm_tags": ["PER"]}, "tag 'PER' is no"),
         ({"tokens": ["it"], "llm_spans": [{"start": 0, "end": 2, "type": "PER"}]}, "out of range"),
         ({"tokens": ["it"], "llm_status": "ok"}, "give either llm_tags or llm_spans"),
+        (
+            {"tokens": ["it"], "ner_tags": ["O"]},
+            'a row is such as {"tokens": ["In", "Oslo"], "llm_tags": ["O", "B-LOC"]}',
+        ),
         ({"tokens": ["it"], "llm_tags": ["O"], "llm_status": None}, "llm_status = None"),
         ({"llm_tags": ["O"]}, "neither id nor tokens"),
         ({"tokens": ["Paris"], "llm_tags": ["O"]}, "train has 1 sentences with the tokens 'Paris'"),
@@ -73,6 +78,19 @@ def test_mistakes_are_told_with_file_and_line(tmp_path: Path, row: dict[str, Any
         load(tmp_path, TRAIN, llm=[{"tokens": ["Paris"], "llm_tags": ["B-LOC"]}, row])
     assert str(error.value).startswith(f"{tmp_path / 'llm.jsonl'}:2: ")
     assert message in str(error.value)
+
+
+def test_the_row_in_the_readme_is_read(tmp_path: Path) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (line,) = [line for line in readme.splitlines() if line.startswith("| `annotation.labels` |")]
+    row = json.loads(line.partition("rows such as `")[2].partition("`")[0])
+    corpus = load(tmp_path, "In O\nOslo B-LOC\n", llm=[row])
+    assert corpus.train["llm_tags"][:] == corpus.train["ner_tags"][:]
+
+
+def test_another_format_is_told_what_a_row_looks_like(tmp_path: Path) -> None:
+    with pytest.raises(NercError, match=r'llm.jsonl:1: no JSON: .* a row is such as \{"tokens"'):
+        load(tmp_path, TRAIN, llm=write(tmp_path / "llm.jsonl", "it B-PER\n"))
 
 
 def test_an_id_with_other_tokens_or_twice_is_refused(tmp_path: Path) -> None:

@@ -51,11 +51,13 @@ def test_without_leave_labels_are_needed(tmp_path: Path, name: str, content: str
     with pytest.raises(NercError) as failure:
         load(write(tmp_path / name, content), unlabelled=False)
     assert str(failure.value).startswith(f"{tmp_path / name}{place}")
-    assert "only train can do without labels" in str(failure.value)
-    assert "active.oracle=files" in str(failure.value)
+    assert str(failure.value).endswith("in `nerc-trainer active RECIPE active.oracle=files`")
 
 
-def test_dev_always_needs_labels(tmp_path: Path) -> None:
-    train = write_rows(tmp_path / "train.jsonl", ROWS)
-    with pytest.raises(NercError, match=r"dev\.jsonl:1: no spans or entities"):
-        load(train, dev=write_rows(tmp_path / "dev.jsonl", ROWS[1:]))
+def test_dev_and_test_always_need_labels(tmp_path: Path) -> None:
+    train, rows = write_rows(tmp_path / "train.jsonl", ROWS), write_rows(tmp_path / "rows.jsonl", ROWS[1:])
+    with pytest.raises(NercError, match=r"rows\.jsonl:1: no spans or entities .*; dev has to be labelled$"):
+        load(train, dev=rows)
+    dev = write(tmp_path / "dev.conll", DEV)
+    with pytest.raises(NercError, match=r"rows\.jsonl:1: no spans or entities .*; or set data\.test to null$"):
+        load_corpus(DataSection(train=str(train), dev=str(dev), test=str(rows)), unlabelled_train=True)

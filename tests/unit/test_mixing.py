@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
@@ -16,7 +17,17 @@ from nerc_trainer.corpus.encode import PieceDataset, encode_words
 from nerc_trainer.corpus.labels import LabelSet
 from nerc_trainer.recipe.experiments import MixingMode, MixingSection
 from nerc_trainer.training.inference import WordPredictions
-from nerc_trainer.training.mixing import MODES, Mix, fine_tune, mode_by, probably_clean, train_mixed, vote
+from nerc_trainer.training.mixing import (
+    ENOUGH_ENTITIES,
+    GOOD_LABELS,
+    MODES,
+    Mix,
+    fine_tune,
+    mode_by,
+    probably_clean,
+    train_mixed,
+    vote,
+)
 from nerc_trainer.training.training_set import TrainingSet
 
 SENTENCES = [["the", "tree"], ["house"], ["be", "on", "the"], ["un", "the"], ["ing"], ["tree", "house"]]
@@ -263,3 +274,12 @@ def test_what_a_second_llm_has_settled_is_trained_on_as_the_llms(training_set: T
     later = Recorder()
     fine_tune(mix(training_set, later, mode="llm_then_expert"))
     assert [one["sentences"] for one in later.trained] == [[1, 4]]
+
+
+def test_what_is_written_about_a_mode_of_null_has_its_conditions() -> None:
+    root = Path(__file__).parents[2]
+    pages = [(root / name).read_text(encoding="utf-8") for name in ("README.md", "recipes/conll2003/README.md")]
+    for text in (*pages, str(MixingSection.model_fields["mode"].description)):
+        words = " ".join(text.split())
+        assert f"{ENOUGH_ENTITIES} entities or more" in words
+        assert f"F1 {GOOD_LABELS}" in words or f"F1 of {GOOD_LABELS}" in words

@@ -240,7 +240,8 @@ def test_every_error_is_reported_at_once_with_file_key_and_value(write: Write) -
         ("active.initial_expert=1", "should be less than 1"),
         ("active.improvement_threshold=.nan", "should be a"),
         ("active.improvement_threshold=inf", "should be a finite number"),
-        ("active.min_iterations=16", "more than active.max_iterations, which is 15"),
+        ("active.min_iterations=16", "more than active.max_iterations (15 by default)"),
+        ("active.max_iterations=3", "max_iterations = 3: less than active.min_iterations (10 by default); lower that"),
         ("active.budget={words: 1, dollars: 2}", "give exactly one of sentences, words and dollars"),
         ("active.budget={}", "give exactly one of sentences, words and dollars"),
         ("data.columns=[tokens, ner]", "no such column: ner"),
@@ -341,22 +342,92 @@ def test_a_missing_recipe_names_the_nearest(tmp_path: Path) -> None:
     assert "did you mean quickstart?" in errors_of("quikstart")[0]
     assert "did you mean quickstart?" in errors_of("nowhere/quickstart.yaml")[0]
     assert "this is a folder" in errors_of(tmp_path)[0]
+    (line,) = errors_of("data.test=null")
+    assert line.endswith("what overrides one stands behind it, as in `nerc-trainer VERB RECIPE data.test=...`")
+
+
+def test_the_rule_of_two_keys_names_the_one_that_was_written(write: Write) -> None:
+    write(MINIMAL, "base.yaml")
+    (line,) = errors_of(write("extends: base.yaml\nactive: {max_iterations: 3}\n"))
+    assert line.endswith(
+        "mine.yaml: active.max_iterations = 3: less than active.min_iterations (10 by default); lower that too"
+    )
+    (line,) = errors_of(write("extends: base.yaml\nactive: {min_iterations: 4, max_iterations: 3}\n"))
+    assert "mine.yaml: active.min_iterations = 4: more than active.max_iterations (3);" in line
+
+
+OF_LLM = "did you mean api_key_env of a server in annotation.endpoints"
+OF_HUB = "remove it and set HF_TOKEN in the environment"
+LLM_KEY, HUB_TOKEN = "sk-proj-" + "a1B2" * 8, "hf_" + "a1B2" * 8
 
 
 @pytest.mark.parametrize(
-    "key", ["hub.token", "hub.hf_token", "training.hub_token", "api_key", "annotation.apiKey", "run.password"]
+    ("override", "secret", "advice"),
+    [
+        ("hub.token={}", "s3cr3t-value", OF_HUB),
+        ("hub.hf_token={}", "s3cr3t-value", OF_HUB),
+        ("hub.token={{value: {}}}", "s3cr3t-value", OF_HUB),
+        ("hub.tokne={}", HUB_TOKEN, OF_HUB),
+        ("training.hub_token={}", "s3cr3t-value", OF_HUB),
+        ("data.types=[DRUG, {}]", HUB_TOKEN, OF_HUB),
+        ("api_key={}", "s3cr3t-value", OF_LLM),
+        ("annotation.apiKey={}", "s3cr3t-value", OF_LLM),
+        ("annotation.endpoints=[{{base_url: 'http://h/v1', api_key: {}}}]", "s3cr3t-value", OF_LLM),
+        ("annotation.endpoints=[{{base_url: 'http://h/v1', headers: {{Authorization: {}}}}}]", "Basic xyz", OF_LLM),
+        ("annotation.endpoints=[{{base_url: 'http://h/v1', kye: {}}}]", LLM_KEY, OF_LLM),
+        (
+            "annotation.endpoints=[{{base_url: 'http://h/v1', kye: {}}}]",
+            "s3cr3t-value",
+            "unknown key; there are base_url",
+        ),
+        ("annotation.endpoints=[{{base_url: 'http://me:{}@h/v1'}}]", "s3cr3t-value", OF_LLM),
+        ("annotation.endpoints=[{{base_url: 'http://h/v1?key={}'}}]", "s3cr3t-value", OF_LLM),
+        ("annotation.endpoints=[{}]", LLM_KEY, OF_LLM),
+        ("annotation.types.DRUG.api_key={}", "s3cr3t-value", OF_LLM),
+        ("annotation.types={{DRUG: {{title: {}}}}}", LLM_KEY, OF_LLM),
+        ("annotation.prices={{{}: {{input: 1, output: 1}}}}", LLM_KEY, OF_LLM),
+        ("costs.what_if.senior.secret={}", "s3cr3t-value", "a recipe holds none; remove it"),
+        ("run.password={}", "s3cr3t-value", "a recipe holds none; remove it"),
+        ("annotation.endpoints=[{{base_url: 'http://h/v1', api_key_env: {}}}]", LLM_KEY, "such as OPENAI_API_KEY"),
+        ("annotation.endpoints=[{{base_url: 'http://h/v1', api_key_env: {}}}]", "s3cr3t", "such as OPENAI_API_KEY"),
+        (
+            "annotation.endpoints=[{{base_url: 'http://h/v1', api_key_env: {}}}]",
+            "AKIA0123456789ABCDEF",
+            "such as OPENAI",
+        ),
+        ("hub..token={}", "s3cr3t-value", "should be dotted.key=value"),
+        ("hub.token=[{}", "s3cr3t-value", "expected ',' or ']'"),
+    ],
 )
-def test_a_secret_is_refused_and_never_shown(write: Write, key: str) -> None:
-    (line,) = errors_of(write(MINIMAL), f"{key}=s3cr3t-value")
-    assert "set HF_TOKEN in the environment" in line
-    assert "s3cr3t-value" not in line
+def test_a_secret_is_refused_and_never_shown(write: Write, override: str, secret: str, advice: str) -> None:
+    lines = errors_of(write(MINIMAL), override.format(secret))
+    assert lines[0].startswith("command line: ")
+    assert advice in lines[0]
+    assert not any(secret in line for line in lines)
 
 
-def test_a_secret_under_another_name_is_refused_and_never_shown(write: Write) -> None:
-    secret = "hf_" + "a1B2" * 8
-    (line,) = errors_of(write(MINIMAL), f"hub.tokne={secret}")
-    assert "set HF_TOKEN in the environment" in line
-    assert secret not in line
+def test_what_is_called_like_a_secret_but_is_none(write: Write) -> None:
+    server = "annotation.endpoints=[{base_url: 'http://h/v1', api_key_env: AZURE_OPENAI_GPT4_API_KEY_2}]"
+    types = ["annotation.types.PASSWORD.title=password", "annotation.aliases.token=PASSWORD"]
+    recipe = load_recipe(write(MINIMAL), [server, *types, "annotation.max_tokens=256"])
+    assert recipe.annotation.max_tokens == 256
+    assert recipe.annotation.endpoints[0].api_key_env == "AZURE_OPENAI_GPT4_API_KEY_2"
+    assert recipe.annotation.aliases == {"token": "PASSWORD"}
+
+
+@pytest.mark.parametrize(
+    ("override", "reason"),
+    [
+        ("annotation.types.DRUG.titel=x", "did you mean annotation.types.DRUG.title?"),
+        ("annotation.prices.gpt-4.1={inptu: 1, input: 1, output: 1}", "did you mean annotation.prices.gpt-4.1.input?"),
+        ("costs.what_if.a.expert_wag=9", "did you mean costs.what_if.a.expert_wage?"),
+        ("annotation.types.title.xyz=x", "unknown key; there are title, description"),
+        ("annotation.endpoints=[{base_url: 'http://h/v1', zzz: 1}]", "unknown key; there are base_url, models"),
+    ],
+)
+def test_an_unknown_key_below_a_list_or_a_name_of_the_user_s_own(write: Write, override: str, reason: str) -> None:
+    (line,) = errors_of(write(MINIMAL), override)
+    assert reason in line
 
 
 @pytest.mark.parametrize(

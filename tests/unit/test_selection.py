@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,16 +15,16 @@ from hypothesis import strategies as st
 from transformers import TrainerControl, TrainerState, TrainingArguments
 
 from nerc_trainer.active import strategies
-from nerc_trainer.active.batch import affordable
+from nerc_trainer.active.batch import affordable, round_size
 from nerc_trainer.active.journal import Answers, RunJournal
 from nerc_trainer.active.oracle import ExpertLabel, FilesOracle, TruthOracle
 from nerc_trainer.active.sampler import EntropySamplerCallback
 from nerc_trainer.active.scoring import Measure
 from nerc_trainer.corpus.encode import PieceDataset, encode_words
 from nerc_trainer.corpus.labels import LabelSet
-from nerc_trainer.costs import ExpertWork, budget_left, expert_dollars
+from nerc_trainer.costs import ExpertWork, at_pace, budget_left, expert_dollars
 from nerc_trainer.errors import NercError
-from nerc_trainer.recipe.active import Budget
+from nerc_trainer.recipe.active import ActiveSection, Budget
 from nerc_trainer.recipe.sections import CostsSection, Recipe
 from nerc_trainer.training.training_set import TrainingSet
 
@@ -145,6 +146,16 @@ def test_budget_left() -> None:
     assert budget_left(Budget(words=40), LABELLED, COSTS) == (UNLIMITED, -10)
     by_sentence = CostsSection(expert_wage=36.0, expert_by="sentences", expert_seconds_per_sentence=10)
     assert budget_left(Budget(dollars=1.2), LABELLED, by_sentence) == (pytest.approx(7), UNLIMITED)
+
+
+def test_what_is_left_buys_words_at_the_pace_seen_so_far() -> None:
+    costs = CostsSection(expert_wage=36.0, expert_by="seconds", expert_seconds_per_word=1)  # a cent a second
+    twice_as_slow = ExpertWork(5, 50, seconds=80.0, timed_words=30)  # and 20 words without a note
+    assert budget_left(Budget(dollars=2), twice_as_slow, costs) == (UNLIMITED, pytest.approx(50))
+    assert round_size(ActiveSection(query_dollars=1), at_pace(costs, twice_as_slow)) == (UNLIMITED, 50)
+    assert budget_left(Budget(dollars=2), ExpertWork(0, 0), costs) == (UNLIMITED, 200), "nothing is known yet"
+    by_words = costs.model_copy(update={"expert_by": "words"})
+    assert budget_left(Budget(dollars=2), twice_as_slow, by_words) == (UNLIMITED, 150)
 
 
 def test_an_expert_who_works_for_nothing_has_no_limit_in_dollars() -> None:
@@ -304,6 +315,27 @@ def test_the_expert_is_never_asked_beyond_the_budget(
     words = sampling.training_set.counts()["expert_words"]
     assert asked == {"sentences": 4, "words": 5, "dollars": 5}[next(iter(budget))]
     assert words == 4 * asked
+
+
+class SlowOracle(CountingOracle):
+    """Takes two seconds a word, and notes them."""
+
+    def label(self, ids: Sequence[str]) -> list[ExpertLabel]:
+        return [replace(label, seconds=2.0 * len(label.ner_tags)) for label in super().label(ids)]
+
+
+def test_dollars_hold_with_an_expert_who_is_slower_than_the_recipe_says(
+    make_recipe: Callable[..., Recipe], wordpiece: PreTrainedTokenizerFast
+) -> None:
+    recipe = make_recipe(
+        active={"initial_expert": 0.2, "query_size": 9, "budget": {"dollars": 0.5}},
+        costs={"expert_by": "seconds", "expert_wage": 36.0, "expert_seconds_per_word": 1.0},
+    )
+    sampling = Sampling(recipe, wordpiece, UNCERTAINTY, [4] * 10)
+    sampling.sampler.oracle = SlowOracle(sampling.training_set.ids, [["O"] * 4] * 10)
+    assert [len(sampling.begin(number)) for number in (0, 1)] == [2, 4]
+    assert not sampling.sampler.can_ask()
+    assert expert_dollars(ExpertWork.of(sampling.training_set.counts()), recipe.costs) == pytest.approx(0.48)
 
 
 @pytest.mark.parametrize("size", [{"query_words": 10}, {"query_dollars": 0.1}])

@@ -1,0 +1,82 @@
+"""Secrets in a recipe: found before anything is said of it, so that no message and no file can repeat one."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from nerc_trainer.recipe.annotation import VARIABLE
+from nerc_trainer.recipe.errors import general_key, known_keys
+
+Place = tuple[str | int, ...]
+
+_NAME = re.compile(
+    r"(token|password|passwd|secret|credential|api_?key|auth|authorization|bearer)s?$|(^|[_-])key$", re.IGNORECASE
+)
+_VALUE = re.compile(
+    r"\b(hf_[A-Za-z0-9]{20,}|sk-[A-Za-z0-9_-]{20,})"
+    r"|://[^/\s]*@"  # a password in an address
+    r"|[?&](api_?)?(key|token)="
+)
+# What no one calls a variable: sixteen letters with digits among them, and no underscore.
+_RANDOM = re.compile(r"(?=[A-Z]*[0-9])[A-Z0-9]{16,}")
+_KEY_VARIABLE = ("annotation", "endpoints", "*", "api_key_env")
+
+
+def take_out_secrets(values: dict[str, Any]) -> list[tuple[tuple[str, ...], str]]:
+    """Remove what is, or may be, a secret from the nested ``values`` of a recipe, at any depth.
+
+    Returns:
+        The key of each, with what to do about it; the secret itself stands in neither.
+    """
+    found = list(_secrets(values, (), frozenset(known_keys())))
+    for place, _ in reversed(found):  # what stands behind in a list keeps its place until it is removed
+        holder: Any = values
+        for part in place[:-1]:
+            holder = holder[part]
+        del holder[place[-1]]
+    return [(tuple("***" if _VALUE.search(str(part)) else str(part) for part in place), way) for place, way in found]
+
+
+def _secrets(held: dict[str, Any] | list[Any], parent: Place, known: frozenset[str]) -> Iterator[tuple[Place, str]]:
+    items: Any = held.items() if isinstance(held, dict) else enumerate(held)
+    for name, value in items:
+        place = (*parent, name)
+        if _is_secret(place, value, known):
+            yield place, _way_out(place, value)
+        elif isinstance(value, dict | list):
+            yield from _secrets(value, place, known)
+
+
+def _is_secret(place: Place, value: Any, known: frozenset[str]) -> bool:
+    """Whether a value looks like a secret, or its key is none that recipes have and is called like one."""
+    if value is None:
+        return False
+    key = general_key(tuple(map(str, place)), known)
+    if key == _KEY_VARIABLE and isinstance(value, str) and not _names_a_variable(value):
+        return True
+    if (isinstance(value, str) and _VALUE.search(value)) or _VALUE.search(str(place[-1])):
+        return True
+    return ".".join(key) not in known and bool(_NAME.search(str(place[-1])))
+
+
+def _names_a_variable(text: str) -> bool:
+    return re.fullmatch(VARIABLE, text) is not None and _RANDOM.search(text) is None
+
+
+def _way_out(place: Place, value: Any) -> str:
+    section, name = place[0], str(place[-1]).lower()
+    if name == "api_key_env":
+        return (
+            "should be the name of an environment variable in capitals, such as OPENAI_API_KEY; what stands here is "
+            "not shown, as it may be the key itself"
+        )
+    of_hub = section == "hub" or "hub" in name or "hf" in name or str(value).startswith("hf_")
+    of_llm = "key" in name or str(value).startswith("sk-")
+    if section == "annotation" or (of_llm and not of_hub):
+        return (
+            "this looks like a secret; did you mean api_key_env of a server in annotation.endpoints, which names the "
+            "variable in the environment or .env that holds the key?"
+        )
+    if of_hub:
+        return "this looks like a secret; remove it and set HF_TOKEN in the environment"
+    return "this looks like a secret, and a recipe holds none; remove it"
