@@ -125,8 +125,9 @@ class RunJournal:
 
     @property
     def finished(self) -> str | None:
-        """Why the run ended, or None while it goes on."""
-        return self._state["reason"] if self._state["status"] == "finished" else None
+        """Why the run ended, or None while it goes on; also of a run that is not open."""
+        state = self._state or self._read("state.json") or {}
+        return state["reason"] if state.get("status") == "finished" else None
 
     def finish(self, reason: str) -> None:
         """Note that the run has ended; starting it again does nothing."""
