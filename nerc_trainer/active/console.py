@@ -44,7 +44,8 @@ def show_loading(
 
 
 def show_rounds(history: Sequence[Mapping[str, Any]]) -> None:
-    """A table of the rounds; dollars are those of all labels that the rounds have asked for."""
+    """A table of the rounds; dollars are those of all labels that the rounds have asked for. Where nothing is published
+    there are no branches."""
     from rich.console import Console
     from rich.table import Table
 
@@ -52,7 +53,11 @@ def show_rounds(history: Sequence[Mapping[str, Any]]) -> None:
         return
     table = Table(title="Rounds", title_justify="left")
     with_test = any(row["test"] for row in history)
-    for name in ("round", "sentences", "words", "dollars", "F1 dev", *(["F1 test"] if with_test else []), "branch"):
+    with_branch = any(row["published"] != "off" for row in history)
+    columns = ["round", "sentences", "words", "dollars", "F1 dev"]
+    columns += ["F1 test"] if with_test else []
+    columns += ["branch"] if with_branch else []
+    for name in columns:
         table.add_column(name, justify="left" if name == "branch" else "right", no_wrap=True)
     for row, dollars in zip(history, paid_by_round(history), strict=True):
         table.add_row(
@@ -62,6 +67,6 @@ def show_rounds(history: Sequence[Mapping[str, Any]]) -> None:
             f"{dollars:.2f}",
             f"{row['f1']:.4f}",
             *([f"{row['test']['f1']:.4f}" if row["test"] else "-"] if with_test else []),
-            row["branch"],
+            *([row["branch"]] if with_branch else []),
         )
     Console().print(table)

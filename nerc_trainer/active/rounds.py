@@ -289,7 +289,11 @@ def run_recipe(recipe: Recipe) -> None:
         say(f"the run is in {recipe.run.dir}")
         if reason is None:
             say(on_main(lambda: how_to_go_on(journal)))
-        elif recipe.hub.mode != "off":
+        elif recipe.hub.mode == "off":
+            folder = journal.model_folder(history[-1]["round"])
+            say(f"the tagger of its last round is in {folder}")
+            show_loading(recipe.model, str(folder))
+        else:
             shown = history[min(2, len(history) - 1)]
             waiting = sum(row["published"] == "waiting" for row in history)
             if waiting:

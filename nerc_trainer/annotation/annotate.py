@@ -155,7 +155,7 @@ def _write(recipe: Recipe, work: _Work, labelled: Sequence[Labelled], answers: A
     save_dataset(dataset_folder, rows, figures, split_name(recipe.data, recipe.data.train))
     write_text(labels_file(recipe), "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     write_json(about, figures)
-    show_figures(figures)
+    show_figures(figures, _ledger_named(recipe))
     print(f"the labels are in {labels_file(recipe)}, and as a data set in {dataset_folder}")
     return dataset_folder
 
@@ -236,8 +236,15 @@ def _kind(reason: str) -> str:
     return reason.partition(":")[0]
 
 
-def show_figures(figures: Mapping[str, Any]) -> None:
-    """A table of what the labels are and what they cost."""
+def _ledger_named(recipe: Recipe) -> str:
+    """What to call the ledger, and whose replies it holds."""
+    path = ledger_file(recipe)
+    is_own = path.resolve().is_relative_to(recipe.run.dir.resolve())
+    return "the run's own ledger" if is_own else f"{path.name}, other runs' too"
+
+
+def show_figures(figures: Mapping[str, Any], ledger_named: str) -> None:
+    """A table of what the labels are and what they cost; ``ledger_named`` says where its replies are."""
     from rich.console import Console
     from rich.table import Table
 
@@ -259,7 +266,7 @@ def show_figures(figures: Mapping[str, Any]) -> None:
     table.add_row("  tokens of prompts", f"{replies['prompt_tokens']:,}")
     table.add_row("  tokens of answers", f"{replies['completion_tokens']:,}")
     table.add_row("  dollars", f"{replies['dollars']:,.4f}")
-    table.add_row("all replies in the run's own ledger", f"{ledger['calls']:,}")
+    table.add_row(f"all replies in {ledger_named}", f"{ledger['calls']:,}")
     table.add_row("  dollars", f"{ledger['dollars']:,.4f}")
     if ledger["perhaps_dollars"]:
         table.add_row("  dollars at most for calls that broke off", f"{ledger['perhaps_dollars']:,.4f}")

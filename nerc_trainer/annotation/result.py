@@ -11,6 +11,8 @@ from nerc_trainer.errors import NercError
 if TYPE_CHECKING:
     from nerc_trainer.recipe.sections import Recipe
 
+_LABELS = "labels.jsonl"
+
 
 def annotation_folder(recipe: Recipe) -> Path:
     """The folder of the labels and of what is known about them."""
@@ -19,12 +21,27 @@ def annotation_folder(recipe: Recipe) -> Path:
 
 def labels_file(recipe: Recipe) -> Path:
     """The labels that annotate writes."""
-    return annotation_folder(recipe) / "labels.jsonl"
+    return annotation_folder(recipe) / _LABELS
 
 
 def sweep_folder(recipe: Recipe) -> Path:
     """Where sweep leaves its cells, leaderboard and winner."""
     return recipe.run.dir / "sweep"
+
+
+def label_dollars(labels: Path) -> float | None:
+    """What the replies cost that a file of labels comes from, whoever paid for them: annotate says so beside it.
+
+    None for labels that were made elsewhere.
+    """
+    about = labels.with_name("annotation.json")
+    if labels.name != _LABELS or not about.is_file():
+        return None
+    try:
+        said = json.loads(about.read_text(encoding="utf-8"))["replies"]["dollars"]
+        return float(said)
+    except (ValueError, KeyError, TypeError) as error:
+        raise NercError(f"{about}: damaged ({error}); run `nerc-trainer annotate` again, or restore it") from error
 
 
 def made_with(recipe: Recipe) -> str | None:

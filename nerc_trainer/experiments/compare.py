@@ -21,6 +21,7 @@ from nerc_trainer.ranks import on_main
 from nerc_trainer.training.job import job
 
 if TYPE_CHECKING:
+    from nerc_trainer.corpus.load import Corpus
     from nerc_trainer.recipe.sections import Recipe
 
 ROWS: tuple[Labels, ...] = ("truth", "llm", "expert", "mixed")
@@ -53,7 +54,7 @@ def compare_labels(recipe: Recipe) -> None:
         }
         comparison = compare(rows, recipe.run.seed)
         path = recipe.run.dir / "compare" / "comparison.json"
-        facts = {"mixing": recipe.mixing.model_dump(mode="json"), "examples_pool": examples_pool(recipe)}
+        facts = {"mixing": recipe.mixing.model_dump(mode="json"), "examples_pool": examples_pool(recipe, work.corpus)}
         on_main(lambda: write_json(path, {**facts, **comparison}))
         show_comparison(comparison)
         if facts["examples_pool"]:
@@ -67,10 +68,12 @@ def compare_labels(recipe: Recipe) -> None:
         say(f"all figures are in {path}")
 
 
-def examples_pool(recipe: Recipe) -> int:
+def examples_pool(recipe: Recipe, corpus: Corpus) -> int:
     """Sentences with true labels that the LLM's prompts take their examples from; 0 for labels made elsewhere."""
     section = recipe.annotation
-    return section.examples.pool if section.endpoints and section.examples.count else 0
+    if section.labels is not None or not section.endpoints or not section.examples.count:
+        return 0
+    return min(section.examples.pool, len(corpus.train if section.truth == "train" else corpus.dev))
 
 
 def compare(rows: Mapping[str, Sequence[Mapping[str, Any]]], seed: int) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ from tqdm.auto import tqdm
 from nerc_trainer.active.console import say
 from nerc_trainer.active.journal import RunJournal
 from nerc_trainer.active.record import installed_versions
-from nerc_trainer.annotation.result import annotation_folder
+from nerc_trainer.annotation.result import label_dollars, labels_file
 from nerc_trainer.corpus.column import Column
 from nerc_trainer.errors import NercError
 from nerc_trainer.experiments.cell import Cell, candidates
@@ -61,22 +60,13 @@ def simulate(recipe: Recipe) -> None:
         _play_all(all_runs, runs, finished, workers)  # first: a mistake in the recipe shows here, and at once
         full = run_cells(all_runs, full_cells(all_runs, section.seeds), workers)
         histories = on_main(lambda: [RunJournal(recipe_of(common, run).run.dir).history() for run in runs])
-        paid: float | None = on_main(lambda: label_dollars(recipe))
+        paid: float | None = on_main(lambda: label_dollars(recipe.annotation.labels or labels_file(recipe)))
         summary = summarize(runs, histories, full, words_to_ask(work.corpus), section.measure, paid)
         on_main(lambda: _write(folder, summary))
         show_simulation(summary)
         for line in explain(summary):
             say(line)
         say(f"figures and charts are in {folder}")
-
-
-def label_dollars(recipe: Recipe) -> float | None:
-    """What the replies that the LLM's labels come from cost, whoever paid for them; None for labels that were made
-    elsewhere."""
-    about = annotation_folder(recipe) / "annotation.json"
-    if recipe.annotation.labels is not None or not about.is_file():
-        return None
-    return float(json.loads(about.read_text(encoding="utf-8"))["replies"]["dollars"])
 
 
 def _write(folder: Path, summary: Mapping[str, Any]) -> None:

@@ -34,6 +34,9 @@ def show_figures(figures: Mapping[str, Any]) -> None:
     if figures["proxy_sentences"] < total:
         print(f"{total - figures['proxy_sentences']:,} sentences have no label of the LLM; they count as average ones")
     print(verdict(figures))
+    llm = figures["llm_dollars"]
+    others = "what the others cost is not known" if llm is None else f"the LLM's of all sentences {llm:,.2f}"
+    print(f"the expert's labels cost {figures['expert_dollars']:,.2f} dollars; {others}")
     if figures["truth"] is not None:
         said = ", ".join(f"{_TITLES[name]} {value:.4f}" for name, value in figures["truth"].items())
         print(f"the expert is simulated; the tags of all {total:,} sentences give {said}")
@@ -58,8 +61,9 @@ def verdict(figures: Mapping[str, Any]) -> str:
     return f"with the LLM's labels, {labelled:,} expert labels are as good as {good:,.0f} alone would be for F1"
 
 
-def show_plan(rows: Sequence[Mapping[str, Any]], section: CheapTestSection) -> None:
-    """How many labels each figure needs for the wanted width."""
+def show_plan(rows: Sequence[Mapping[str, Any]], section: CheapTestSection, llm_dollars: float | None) -> None:
+    """How many labels each figure needs for the wanted width; ``llm_dollars`` is what the LLM's labels cost, None
+    where that is not known."""
     from rich.console import Console
     from rich.table import Table
 
@@ -85,6 +89,9 @@ def show_plan(rows: Sequence[Mapping[str, Any]], section: CheapTestSection) -> N
     Console().print(table)
     print("hours and dollars are those of the labels that are needed with the LLM's; set cheap_test.sentences to them")
     print(f"{section.sentences:,} labels tell the width only roughly: a quarter more or less is no surprise")
+    if section.labeller is None:
+        price = "an amount that is not known" if llm_dollars is None else f"{llm_dollars:,.2f} dollars"
+        print(f"the LLM's labels of all sentences come on top: {price}")
 
 
 def _bounds(row: Mapping[str, float], sign: str) -> str:

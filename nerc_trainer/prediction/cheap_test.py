@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nerc_trainer.annotation.result import label_dollars
 from nerc_trainer.corpus.labels import LabelSet, Span, tags_to_spans
 from nerc_trainer.corpus.llm_labels import read_llm_labels
 from nerc_trainer.corpus.load import load_split
@@ -97,7 +98,8 @@ def cheap_test(recipe: Recipe, only_plan: bool) -> None:
         }
     words = sum(len(sentences.tokens[index]) for index in sample.positions)
     if only_plan:
-        show_plan(_plan(recipe, {**found, **_named(differences)}, words / len(sample)), section)
+        plan = _plan(recipe, {**found, **_named(differences)}, words / len(sample))
+        show_plan(plan, section, _proxy_dollars(section))
         return
     figures: dict[str, Any] = {
         "model": section.model,
@@ -109,6 +111,7 @@ def cheap_test(recipe: Recipe, only_plan: bool) -> None:
         "labelled": len(sample),
         "labelled_words": words,
         "expert_dollars": expert_dollars(ExpertWork(len(sample), words), recipe.costs),
+        "llm_dollars": _proxy_dollars(section),
         "choice": section.choice,
         "level": section.level,
         "figures": {figure: _row(one, section.level) for figure, one in found.items()},
@@ -155,6 +158,11 @@ def _proxy_labels(
     if not any(one is not None for one in spans):
         raise NercError(f"cheap_test.labels = {section.labels}: no label for a sentence of data.{section.split}")
     return spans, str(section.labels)
+
+
+def _proxy_dollars(section: CheapTestSection) -> float | None:
+    """What the LLM's labels cost; None for another tagger's, and for labels that were made elsewhere."""
+    return None if section.labeller is not None or section.labels is None else label_dollars(section.labels)
 
 
 def _expert_labels(recipe: Recipe, sentences: Sentences, labels: LabelSet, sample: Sample) -> list[list[Span]] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nerc_trainer.report.collect import Row, RunData
-from nerc_trainer.report.parts import Part, Table, score
+from nerc_trainer.report.parts import Part, Table, money, score
 
 _FIGURES = {"f1": "F1", "precision": "precision", "recall": "recall"}
 
@@ -14,10 +14,12 @@ def cheap_part(run: RunData) -> Part | None:
     if not found:
         return None
     level = f"{100 * found['level']:g}%"
+    llm = found.get("llm_dollars")
+    price = "at a price that is not known" if llm is None else f"for ${money(llm)}"
     text = (
-        f"The expert labelled {found['labelled']:,} of {found['sentences']:,} sentences of {found['split']} "
-        f"({found['expert_dollars']:,.2f} dollars, which are not in the account of the run); the LLM, or another "
-        "tagger, all of them."
+        f"The expert labelled {found['labelled']:,} of {found['sentences']:,} sentences of {found['split']} for "
+        f"${money(found['expert_dollars'])}; the LLM, or another tagger, all of them {price}. The account of the "
+        "run holds neither, but for replies in its ledger."
     )
     tables = [_table("Estimates", found["figures"], level, found["truth"])]
     if found["differences"]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nerc_trainer.account import Account, account_of
+from nerc_trainer.annotation.result import label_dollars
 from nerc_trainer.annotation.spending import LedgerSums, read_sums
 from nerc_trainer.errors import NercError
 from nerc_trainer.recipe.costs import CostsSection
@@ -38,7 +39,8 @@ class RunData:
     ``selections`` and ``answers`` are those of the rounds in ``history`` by their number. ``llm_labels`` are the LLM's
     rows by sentence, for those that the page may show, and ``models`` the round.json of single taggers by branch.
     ``cell_seconds`` says how many seconds of the whole machine each training of `train`, `compare` and `threshold`
-    took, by the name of its file.
+    took, by the name of its file. ``replies_dollars`` is what the replies behind the LLM's labels cost, whoever paid
+    for them, None where that is not known; ``second_under_way`` what a second LLM has cost in a round that is not over.
     """
 
     folder: Path
@@ -60,6 +62,8 @@ class RunData:
     models: Mapping[str, Row] = field(default_factory=dict)
     cell_seconds: Mapping[str, float] = field(default_factory=dict)
     ledger: LedgerSums | None = None
+    replies_dollars: float | None = None
+    second_under_way: float = 0.0
 
     @property
     def name(self) -> str:
@@ -73,7 +77,9 @@ class RunData:
 
     @property
     def strategy(self) -> str:
-        """How the rounds chose sentences."""
+        """How the rounds choose sentences; the first draws them at random in every run, whatever its line says."""
+        if self.recipe is not None:
+            return self.recipe.active.strategy
         return str(self.history[-1]["strategy"]) if self.history else ""
 
     @cached_property
@@ -128,6 +134,8 @@ def collect_run(folder: Path, overrides: Sequence[str] = ()) -> RunData:
         models=models,
         cell_seconds=_cell_seconds(folder),
         ledger=_ledger(folder, recipe),
+        replies_dollars=label_dollars(_labels_file(folder, recipe)),
+        second_under_way=_second_dollars(folder, len(history)),
         **stages,
     )
 
@@ -139,12 +147,23 @@ def _ledger(folder: Path, recipe: Recipe | None) -> LedgerSums | None:
     return read_sums(path) if path.is_file() else None
 
 
+def _labels_file(folder: Path, recipe: Recipe | None) -> Path:
+    """The LLM's labels that the run learns from."""
+    if recipe is not None and recipe.annotation.labels is not None:
+        return recipe.annotation.labels
+    return folder / "annotation" / "labels.jsonl"
+
+
+def _second_dollars(folder: Path, number: int) -> float:
+    """What the second LLM's replies have cost in a round that has no line in history.jsonl yet."""
+    paths = (folder / "rounds").glob(f"round-{number:02d}*/second.jsonl")
+    return sum((row["dollars"] for path in paths for row in _read_rows(path)), 0.0)
+
+
 def _llm_labels(folder: Path, recipe: Recipe | None, wanted: Collection[str]) -> dict[str, Row]:
     """The LLM's rows of the wanted sentences by id; labels that were made elsewhere may have no ids."""
-    path = folder / "annotation" / "labels.jsonl"
-    if recipe is not None and recipe.annotation.labels is not None:
-        path = recipe.annotation.labels
-    return {row["id"]: row for row in _read_rows(path) if row.get("id") in wanted and "tokens" in row}
+    rows = _read_rows(_labels_file(folder, recipe))
+    return {row["id"]: row for row in rows if row.get("id") in wanted and "tokens" in row}
 
 
 def _cell_seconds(folder: Path) -> dict[str, float]:

@@ -45,6 +45,11 @@ def costs_part(run: RunData) -> Part | None:
             f"The ledger {shared.name} lies outside of the run's folder: all replies in it are counted, those that "
             "other runs asked for too."
         )
+    if run.replies_dollars is not None and run.replies_dollars > account.llm:
+        text.append(
+            f"The replies behind the LLM's labels cost ${money(run.replies_dollars)}. Others paid for some of them, "
+            "which is neither in the account nor in a model's money."
+        )
     if account.perhaps:
         text.append(f"Calls that broke off after they were sent may have cost up to ${money(account.perhaps)} more.")
     tables = [_account_table(run)]
@@ -135,11 +140,12 @@ def _models_table(models: Sequence[Model], curve: ExpertCurve | None) -> Table:
         row += [money(model.machine)] if has_machine else []
         row += [money(model.dollars), MISSING if gain is None else f"{gain:.2f}"]
         if curve is not None:
+            row.append(money(model.label_dollars))
             row.append(MISSING if model.expert_only else alone_cell(alone_as(curve, model)))
         rows.append(row)
     return Table(
         "Models by money and F1; * is on the Pareto front",
-        [*columns, *(["same F1 from experts alone $ (95 %)"] if curve is not None else [])],
+        [*columns, *(["its labels $", "same F1 from experts alone $ (95 %)"] if curve is not None else [])],
         rows,
     )
 

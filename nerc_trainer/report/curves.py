@@ -17,10 +17,15 @@ def rounds_part(runs: Sequence[RunData]) -> Part | None:
     if not run.history:
         return None
     last = scores_of(run.history[-1], run.split)
+    if len(run.history) == 1:
+        chosen = f"1 round, whose sentences were drawn at random; later ones choose by the strategy {run.strategy}."
+    else:
+        chosen = (
+            f"{count(len(run.history))} rounds; the sentences of the first were drawn at random, those of the others "
+            f"by the strategy {run.strategy}."
+        )
     text = [
-        f"{count(len(run.history))} rounds; the sentences of the first were drawn at random, those of the others by "
-        f"the strategy {run.strategy}."
-        + (f" The run ended because {run.state['reason']}." if run.state and run.state.get("reason") else "")
+        chosen + (f" The run ended because {run.state['reason']}." if run.state and run.state.get("reason") else "")
     ]
     if run.history[0]["llm_sentences"]:
         text.append(

@@ -18,6 +18,8 @@ class Model:
 
     ``llm`` is the money for all replies in the ledger, those of the sweep too, where the LLM's labels took part; what a
     second LLM has said counts from the round on that asked it, and for models of no round never.
+    ``replies`` is the money for the replies behind its labels alone, whoever paid for them, a second LLM's among them;
+    None where that is not known.
     ``machine`` is None where it has no price or was not recorded. ``expert_only`` models owe the LLM nothing. ``seeds``
     are the F1 of each seed where there were several trainings, of which ``f1`` is the mean.
     """
@@ -26,6 +28,7 @@ class Model:
     f1: float
     split: str
     llm: Decimal
+    replies: Decimal | None
     expert: Decimal
     machine: Decimal | None
     expert_sentences: int
@@ -35,6 +38,11 @@ class Model:
     @property
     def dollars(self) -> Decimal:
         return self.llm + self.expert + (self.machine or NOTHING)
+
+    @property
+    def label_dollars(self) -> Decimal | None:
+        """What its labels cost, and nothing else: what may stand beside the price of an expert's labels."""
+        return None if self.replies is None else self.replies + self.expert
 
 
 def models_of(run: RunData) -> list[Model]:
@@ -61,9 +69,21 @@ def _splits(run: RunData) -> Iterator[set[str]]:
 
 def llm_dollars(run: RunData, rounds: int = 0) -> Decimal:
     """Money for the LLM's labels after so many ``rounds``: all replies in the ledger but those that a second LLM gave
-    later."""
-    later = sum((Decimal(str(row.get("llm_dollars", 0))) for row in run.history[rounds:]), NOTHING)
+    later, also in a round that is not over."""
+    later = _second(run.history[rounds:]) + Decimal(str(run.second_under_way))
     return max(run.account.llm - later, NOTHING)
+
+
+def replies_dollars(run: RunData, rounds: int = 0) -> Decimal | None:
+    """Money for the replies that the LLM's labels come from after so many ``rounds``, whoever paid for them; None where
+    it is not known."""
+    if run.replies_dollars is None:
+        return None
+    return Decimal(str(run.replies_dollars)) + _second(run.history[:rounds])
+
+
+def _second(rows: Sequence[Row]) -> Decimal:
+    return sum((Decimal(str(row.get("llm_dollars", 0))) for row in rows), NOTHING)
 
 
 def _compared(run: RunData, split: str) -> Iterator[Model]:
@@ -76,6 +96,7 @@ def _compared(run: RunData, split: str) -> Iterator[Model]:
             f1=row["f1"]["mean"],
             split=split,
             llm=llm_dollars(run) if row["llm_sentences"] else NOTHING,
+            replies=replies_dollars(run) if row["llm_sentences"] else NOTHING,
             expert=_expert(run, row),
             machine=machine_dollars(sum(seconds) / len(seconds), run.costs) if seconds else None,
             expert_sentences=row["expert_sentences"],
@@ -93,6 +114,7 @@ def _trained(run: RunData, split: str) -> Iterator[Model]:
             f1=record[split]["f1"],
             split=split,
             llm=llm_dollars(run) if uses_llm else NOTHING,
+            replies=replies_dollars(run) if uses_llm else NOTHING,
             expert=_expert(run, record),
             machine=machine_dollars(seconds, run.costs) if seconds is not None else None,
             expert_sentences=record["expert_sentences"],
@@ -110,6 +132,7 @@ def _rounds(run: RunData, split: str) -> Iterator[Model]:
             f1=scores_of(row, split)["f1"],
             split=split,
             llm=llm_dollars(run, made) if with_llm else NOTHING,
+            replies=replies_dollars(run, made) if with_llm else NOTHING,
             expert=Decimal(str(row["dollars"])),
             machine=machine_dollars(seconds, run.costs),
             expert_sentences=row["expert_sentences"],

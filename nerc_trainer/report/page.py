@@ -46,6 +46,7 @@ def write_report(folders: Sequence[Path], overrides: Sequence[str] = ()) -> Path
     if len(page.encode()) > _LARGEST:
         raise NercError(f"{folders[0]}: the page would have {len(page.encode()):,} bytes, {_way_out(parts, len(runs))}")
     folder = runs[0].folder / "report"
+    folder.mkdir(parents=True, exist_ok=True)
     charts = [plot.chart for part in parts for plot in part.plots]
     for chart in charts:
         chart.write(folder)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
+from nerc_trainer.account import NOTHING
 from nerc_trainer.costs import ExpertWork, expert_dollars
 from nerc_trainer.report.alone import Alone, ExpertCurve, alone, alone_as, expert_arm
 from nerc_trainer.report.collect import RunData
-from nerc_trainer.report.models import Model, llm_dollars
+from nerc_trainer.report.models import Model, replies_dollars
 from nerc_trainer.report.parts import Table, money, score
 
 
@@ -51,9 +52,20 @@ def saved_text(run: RunData, models: Sequence[Model], curve: ExpertCurve) -> lis
             f"{best.name} itself is not in it."
         )
     return [
-        f"{best.name} reached F1 {score(best.f1)} for ${money(best.dollars)}. The same F1 from experts alone would "
-        f"have cost {would}: read {_how_read(run, curve, best.split)}. {chance}"
+        f"{best.name} reached F1 {score(best.f1)} with labels {_priced(best)}. The same F1 from experts alone would "
+        f"have cost {would}: read {_how_read(run, curve, best.split)}. {chance}",
+        "Labels alone stand on both sides of this: neither a machine nor replies of a sweep are in it.",
     ]
+
+
+def _priced(model: Model) -> str:
+    """What a model's labels cost, and whom, in words."""
+    if model.label_dollars is None:
+        return f"of ${money(model.expert)} from the expert, and of an LLM whose price is not known"
+    return (
+        f"of ${money(model.label_dollars)}: ${money(model.replies)} for the replies behind the LLM's labels, whoever "
+        f"paid for them, and ${money(model.expert)} for the expert"
+    )
 
 
 def _how_read(run: RunData, curve: ExpertCurve, split: str) -> str:
@@ -73,16 +85,17 @@ def _how_read(run: RunData, curve: ExpertCurve, split: str) -> str:
 
 
 def threshold_table(run: RunData, curve: ExpertCurve) -> Table:
-    """Both sides of the threshold experiment in money: the same folds, so the comparison is a fair one."""
+    """Both sides of the threshold experiment in money for labels: the same folds, so the comparison is a fair one."""
     assert run.threshold is not None
+    replies = replies_dollars(run)
     rows = []
     for point in run.threshold["curves"]["with_llm"]:
         work = ExpertWork(point["expert_sentences"], point["expert_words"])
-        dollars = llm_dollars(run) + Decimal(str(round(expert_dollars(work, run.costs), 6)))
+        dollars = (replies or NOTHING) + Decimal(str(round(expert_dollars(work, run.costs), 6)))
         same = alone(curve, point["f1"]["folds"])
         rows.append([f"{point['share']:.0%}", score(point["f1"]["mean"]), money(dollars), alone_cell(same)])
     return Table(
         f"The same F1 with the LLM's labels and from experts alone, on the same {curve.measured} (95 % in brackets)",
-        ["expert share", "F1", "with the LLM $", "experts alone $"],
+        ["expert share", "F1", f"with the LLM{', its price unknown,' if replies is None else ''} $", "experts alone $"],
         rows,
     )

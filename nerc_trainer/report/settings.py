@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from nerc_trainer.errors import NercError
 from nerc_trainer.recipe.costs import CostsSection
+from nerc_trainer.recipe.errors import plain_message, unknown_key_message
 from nerc_trainer.recipe.load import split_key
 from nerc_trainer.recipe.report import ReportSection
 from nerc_trainer.recipe.sections import Recipe
@@ -29,12 +30,26 @@ def read_settings(folder: Path, overrides: Sequence[str]) -> tuple[Recipe | None
     said: dict[str, Any] = {"costs": costs.model_dump(mode="json"), "report": report.model_dump(mode="json")}
     for override in overrides:
         _override(said, override)
-    try:
-        return recipe, CostsSection.model_validate(said["costs"]), ReportSection.model_validate(said["report"])
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise NercError(f"command line: {' '.join(overrides)}: {key}: {first['msg']}") from error
+    problems, checked = list[str](), dict[str, Any]()
+    for name, section in (("costs", CostsSection), ("report", ReportSection)):
+        try:
+            checked[name] = section.model_validate(said[name])
+        except ValidationError as error:
+            problems += [_problem(name, finding) for finding in error.errors()]
+    if problems:
+        raise NercError("\n".join(problems))
+    return recipe, checked["costs"], checked["report"]
+
+
+def _problem(section: str, finding: Mapping[str, Any]) -> str:
+    """One finding of pydantic in a section as a line, in the words of `load_recipe`."""
+    key, kind = (section, *map(str, finding["loc"])), finding["type"]
+    if kind == "recipe_rule":
+        key = (*key, *finding["ctx"]["key"].split("."))
+    # Of a rule, and of what is missing, the input is all that stands around the key.
+    value = "" if kind in ("recipe_rule", "missing") else f" = {finding['input']}"
+    said = unknown_key_message(key, ()) if kind == "extra_forbidden" else plain_message({**finding, "loc": key})
+    return f"command line: {'.'.join(key)}{value}: {said}"
 
 
 def _read_recipe(folder: Path) -> Recipe | None:

@@ -110,15 +110,19 @@ def test_nothing_is_asked_twice_and_a_changed_prompt_pays_for_itself_alone(folde
     assert server.stats["paid"] == server.stats["calls"] == 60
 
 
-def test_replies_that_someone_else_has_paid_for_need_no_server(folder: Path, server: LlmServer) -> None:
+def test_replies_that_someone_else_has_paid_for_need_no_server(
+    folder: Path, server: LlmServer, capsys: pytest.CaptureFixture[str]
+) -> None:
     shared = folder / "shared.sqlite"
     recipe = write_recipe(folder, server.url)
     assert run("annotate", recipe, f"run.dir={folder / 'first'}", f"annotation.ledger={shared}") == 0
+    assert "all replies in shared.sqlite, other runs' too" in capsys.readouterr().out
     shared.chmod(0o444)
     asked = server.stats["calls"]
     assert run("annotate", recipe, f"run.dir={folder / 'run'}", f"annotation.known_replies={shared}") == 0
     assert server.stats["calls"] == asked
     assert len(rows(folder)) == 60
+    assert "all replies in the run's own ledger" in capsys.readouterr().out
 
 
 def test_a_plan_sends_nothing(folder: Path, server: LlmServer, capsys: pytest.CaptureFixture[str]) -> None:

@@ -188,6 +188,24 @@ def test_the_plan_needs_no_more_labels_than_are_there(run: Run, folder: Path) ->
         assert powered <= alone
 
 
+def test_what_the_llm_cost_is_said_where_it_was_noted(run: Run, folder: Path) -> None:
+    assert "what the others cost is not known" in run()[1]
+    assert figures_of(folder)["llm_dollars"] is None
+    assert "the LLM's labels of all sentences come on top: an amount that is not known" in run("--plan")[1]
+    (folder / "annotation").mkdir()
+    (folder / "llm.jsonl").rename(folder / "annotation" / "labels.jsonl")
+    (folder / "annotation" / "annotation.json").write_text('{"replies": {"dollars": 0.75}}')
+    labels = "cheap_test.labels=annotation/labels.jsonl"
+    status, out, err = run(labels)
+    assert status == 0, err
+    figures = figures_of(folder)
+    assert figures["llm_dollars"] == 0.75
+    assert f"the expert's labels cost {figures['expert_dollars']:.2f} dollars; the LLM's of all sentences 0.75" in out
+    assert "the LLM's labels of all sentences come on top: 0.75 dollars" in run(labels, "--plan")[1]
+    (folder / "annotation" / "annotation.json").write_text("{}")
+    assert "annotation.json: damaged" in run(labels)[2]
+
+
 def test_a_plan_needs_a_part_to_judge_by(run: Run) -> None:
     status, _, err = run("--plan", "cheap_test.sentences=150")
     assert status == 1

@@ -22,7 +22,10 @@ def test_a_run_and_its_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert check_seal(model) == []
     assert "](f1.png)" in (model / "README.md").read_text()
 
-    capsys.readouterr()
+    said = capsys.readouterr().out
+    assert "branch" not in said, "nothing is published"
+    assert f"the tagger of its last round is in {model}" in " ".join(said.split())
+    assert f'pipeline("ner", "{model}", ' in said
     assert run("report", run_dir, "report.sentences=2") == 0
     page = run_dir / "report" / "index.html"
     assert f"the report is {page}" in capsys.readouterr().out

@@ -25,6 +25,7 @@ from nerc_trainer.annotation.stage import Stage
 from nerc_trainer.corpus.labels import LabelSet, Span
 from nerc_trainer.corpus.load import Corpus
 from nerc_trainer.errors import NercError
+from nerc_trainer.experiments.compare import examples_pool
 from nerc_trainer.recipe.sections import ModelSection, Recipe
 
 MODES = ("fixed", "random", "nearest")
@@ -286,3 +287,19 @@ def test_a_sentence_that_nobody_has_labelled_is_no_example_without_entities(
         Stage(make_recipe(annotation={"truth": "train"}), corpus)
     assert Stage(make_recipe(annotation={"truth": "dev"}), corpus).truth.pool == [0]
     assert Stage(make_recipe(annotation={"truth": "train", "examples": {"count": 0}}), corpus).truth.sample == []
+
+
+@pytest.mark.parametrize(("truth", "pool", "sentences"), [("train", 200, 5), ("dev", 200, 2), ("train", 4, 4)])
+def test_compare_counts_the_sentences_that_examples_come_from(
+    make_recipe: Callable[..., Recipe], truth: str, pool: int, sentences: int
+) -> None:
+    columns = {"id": list("abcde"), "tokens": [[name] for name in "vwxyz"], "ner_tags": [["B-PER"]] * 5}
+    train = Dataset.from_dict(columns)
+    corpus = Corpus(train, train.select(range(2)), None, LabelSet.from_types(["PER"]), {}, {}, [])
+    endpoints = [{"base_url": "http://127.0.0.1:1/v1"}]
+    section = {"endpoints": endpoints, "truth": truth, "examples": {"count": 1, "pool": pool}}
+    recipe = make_recipe(annotation=section)
+    assert examples_pool(recipe, corpus) == len(Stage(recipe, corpus).truth.pool) == sentences
+    # Endpoints beside given labels are the second LLM's.
+    given = make_recipe(annotation={**section, "labels": "given.jsonl"}, active={"llm_relabel": {"model": "large"}})
+    assert examples_pool(given, corpus) == 0

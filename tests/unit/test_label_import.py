@@ -103,6 +103,25 @@ def test_a_batch_in_parts(waiting: Waiting) -> None:
     assert waiting.answers() == Answers(LABELS)
 
 
+def test_a_finished_run_says_that_it_is(waiting: Waiting) -> None:
+    said = "this run is finished (the maximum of 1 rounds is reached) and waits for no answer; a new run needs another"
+    waiting.take(*ROWS.values())
+    waiting.journal.write_labels(0, list(LABELS.values()))
+    state = {"status": "running", "reason": None}
+    (waiting.run_dir / "state.json").write_text(json.dumps(state))
+    with pytest.raises(NercError, match="round 0 waits for no answer; go on with"):
+        export_batch(waiting.run_dir, "jsonl", waiting.file)
+    finished = {"status": "finished", "reason": "the maximum of 1 rounds is reached"}
+    (waiting.run_dir / "state.json").write_text(json.dumps(finished))
+    with pytest.raises(NercError) as failure:
+        export_batch(waiting.run_dir, "jsonl", waiting.file)
+    assert said in str(failure.value)
+    again = waiting.take(*ROWS.values())
+    assert "0 answers imported\n3 answers were there already" in again
+    assert said in again
+    assert "nerc-trainer active" not in again
+
+
 def test_the_same_file_twice_changes_nothing(waiting: Waiting) -> None:
     waiting.take(ROWS["s1"], ROWS["s2"])
     before = waiting.answers()

@@ -22,6 +22,7 @@ from run_folder import (
     write_stages,
 )
 
+from nerc_trainer.active.second import SecondAnswer
 from nerc_trainer.cli import main
 from nerc_trainer.corpus.load import load_corpus
 from nerc_trainer.errors import NercError
@@ -30,9 +31,10 @@ from nerc_trainer.plots import SIZE, bar_style, chart_style, render_chart
 from nerc_trainer.recipe.sections import DataSection
 from nerc_trainer.report.about import public_values
 from nerc_trainer.report.alone import ExpertCurve, alone, expert_curve
+from nerc_trainer.report.cheap import cheap_part
 from nerc_trainer.report.collect import RunData, collect_run
 from nerc_trainer.report.costs import costs_part
-from nerc_trainer.report.curves import apart, labels_of
+from nerc_trainer.report.curves import apart, labels_of, rounds_part
 from nerc_trainer.report.models import front, gains, models_of
 from nerc_trainer.report.page import write_report
 from nerc_trainer.report.parts import Part, money
@@ -184,6 +186,13 @@ def test_a_run_with_only_a_sweep_has_a_page_too(tmp_path: Path, run: RunData) ->
     assert [name for name in Page(write_report([tmp_path]).read_text()).ids if name != "main"] == ["prompts"]
 
 
+def test_a_run_without_a_chart_has_a_page_too(tmp_path: Path, run: RunData) -> None:
+    """What `annotate` leaves, before anything is trained."""
+    write_recipe(tmp_path)
+    write_json(tmp_path / "annotation" / "annotation.json", run.annotation)
+    assert "labels" in Page(write_report([tmp_path]).read_text(encoding="utf-8")).ids
+
+
 def test_the_selected_sentences_stand_as_llm_and_expert_saw_them(page: str) -> None:
     text = " ".join(Page(page).text.split())
     assert "sentence a, uncertainty 0.700 LLM ≠" in text
@@ -264,7 +273,7 @@ def test_published_figures_stand_beside_those_of_compare(page: str) -> None:
 
 
 def test_a_second_run_joins_the_learning_curve(tmp_path: Path, run: RunData) -> None:
-    write_recipe(tmp_path)
+    write_recipe(tmp_path, active={"strategy": "random"})
     rows = [round_row(number, 0.5, strategy="random", llm_sentences=0, test=None) for number in range(2)]
     (tmp_path / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     baseline = collect_run(tmp_path)
@@ -272,6 +281,17 @@ def test_a_second_run_joins_the_learning_curve(tmp_path: Path, run: RunData) -> 
     assert labels_of([baseline, baseline])[0].startswith(f"{tmp_path.name}: random")
     text = " ".join(Page(write_report([run.folder, tmp_path]).read_text()).text.split())
     assert "random, on dev 1 20 200 0.500" in text
+
+
+def test_a_run_of_one_round_chooses_as_its_recipe_says(tmp_path: Path) -> None:
+    """Its only line says random, as that of every first round."""
+    write_recipe(tmp_path, active={"strategy": "mnlp"})
+    write_rounds(tmp_path, rounds=1)
+    run = collect_run(tmp_path)
+    assert labels_of([run]) == ["mnlp, with the LLM, on test"]
+    assert part(run, lambda one: rounds_part([one])).text[0] == (
+        "1 round, whose sentences were drawn at random; later ones choose by the strategy mnlp."
+    )
 
 
 def test_names_at_the_ends_of_lines_stand_apart() -> None:
@@ -356,8 +376,26 @@ def test_only_rounds_pay_for_a_second_llm(tmp_path: Path) -> None:
     assert [llm[f"round {number}"] for number in range(3)] == pytest.approx([1.2, 1.8, 3.0])
     made = part(run, costs_part)
     (table,) = [table for table in made.tables if table.caption.startswith("The same F1 with")]
-    assert [row[2] for row in table.rows] == ["1.20", "2.20", "3.20"]
+    assert [row[2] for row in table.rows] == ["1.00", "2.00", "3.00"]  # a dollar is for the replies behind the labels
     assert any("a second LLM's in the rounds since it was asked" in line for line in made.text)
+    labels = {model.name: float(model.label_dollars or 0) for model in models_of(run)}
+    assert labels["llm-pure"] == pytest.approx(1.0)
+    assert [labels[f"round {number}"] for number in range(3)] == pytest.approx([2.0, 3.6, 5.8])  # and the expert's
+
+
+def test_no_earlier_model_pays_for_what_a_second_llm_says_now(tmp_path: Path) -> None:
+    """The round under way has asked it already, and waits for the expert."""
+    write_recipe(tmp_path)
+    write_ledger(tmp_path)
+    rows = [round_row(number, 0.6, llm_dollars=paid) for number, paid in enumerate((0.0, 0.5))]
+    (tmp_path / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    said = [SecondAnswer("a", ["O"], "ok", agrees=True, dollars=dollars).as_row() for dollars in (0.3, 0.4)]
+    path = tmp_path / "rounds" / "round-02.partial" / "second.jsonl"
+    path.parent.mkdir(parents=True)
+    path.write_text("".join(json.dumps(row) + "\n" for row in said))
+    run = collect_run(tmp_path)
+    assert float(run.account.llm) == pytest.approx(3.0)
+    assert [float(model.llm) for model in models_of(run)] == pytest.approx([1.8, 2.3])
 
 
 def test_models_that_train_made_are_counted_once(tmp_path: Path, run: RunData) -> None:
@@ -449,13 +487,14 @@ def test_the_curve_of_experts_is_that_of_threshold_or_else_coarse(tmp_path: Path
     write_recipe(tmp_path)
     rows = {"model-primary": compared(0.9, 100, 0, words=1000), "llm-pure": compared(0.5, 0, 100)}
     write_json(tmp_path / "compare" / "comparison.json", {"dev": {"rows": rows, "differences": []}})
+    write_json(tmp_path / "annotation" / "annotation.json", run.annotation)
     coarse = expert_curve(collect_run(tmp_path))
     assert coarse is not None
     assert coarse.is_coarse
     assert list(coarse.dollars) == [pytest.approx(10.0)]
     text = " ".join(part(collect_run(tmp_path), costs_part).text)
     # A straight line from nothing to 0.9 at ten dollars.
-    assert "llm-pure reached F1 0.500 for $0.00. The same F1 from experts alone would have cost at most $5.56" in text
+    assert "for the expert. The same F1 from experts alone would have cost at most $5.56" in text
     assert "That is a bound and no estimate" in text
     assert "95 % interval" not in text
 
@@ -465,8 +504,60 @@ def test_the_page_says_what_experts_alone_would_have_cost(run: RunData) -> None:
     assert any("would have cost more than $2.00, where the curve of expert labels ends" in line for line in made.text)
     (table,) = [table for table in made.tables if table.caption.startswith("The same F1 with")]
     # With the LLM alone F1 0.5; without, 1.5 dollars: in each fold 0.1 less at one dollar, and 0.1 more at two.
-    assert table.rows[0] == ["0%", "0.500", "3.00", "1.50 (1.50 to 1.50)"]
+    assert table.rows[0] == ["0%", "0.500", "1.00", "1.50 (1.50 to 1.50)"]
     assert table.caption.endswith("on the same 2 folds (95 % in brackets)")
+
+
+def test_labels_alone_stand_on_both_sides_whoever_paid_and_however_dear_the_machine(tmp_path: Path) -> None:
+    """The replies behind the labels are another ledger's, and the machine works for a dollar a second."""
+    write_recipe(tmp_path, costs={"expert_wage": 36.0, "expert_seconds_per_word": 1.0, "gpu_dollars_per_hour": 3600.0})
+    write_rounds(tmp_path)
+    write_stages(tmp_path)
+    path = tmp_path / "annotation" / "annotation.json"
+    found = json.loads(path.read_text())
+    found["replies"]["dollars"] = 50.0
+    write_json(path, found)
+    made = part(collect_run(tmp_path), costs_part)
+    (models,) = [table for table in made.tables if table.caption.startswith("Models by money")]
+    rows = {row[0].removesuffix(" *"): dict(zip(models.columns, row, strict=True)) for row in models.rows}
+    # The ledger holds nothing; three rounds of ten seconds.
+    names = ("LLM $", "expert $", "machine $", "all $", "its labels $")
+    assert [rows["round 2"][name] for name in names] == ["0.00", "3.00", "30.00", "33.00", "53.00"]
+    assert rows["expert-12"]["its labels $"] == "1.20"
+    assert rows["llm-pure"]["its labels $"] == "50.00"
+    text = " ".join(made.text)
+    assert (
+        "round 2 reached F1 0.750 with labels of $53.00: $50.00 for the replies behind the LLM's labels, whoever paid "
+        "for them, and $3.00 for the expert. The same F1 from experts alone"
+    ) in text
+    assert "The replies behind the LLM's labels cost $50.00. Others paid for some of them" in text
+    (table,) = [table for table in made.tables if table.caption.startswith("The same F1 with")]
+    assert [row[2] for row in table.rows] == ["50.00", "51.00", "52.00"]
+
+
+def test_labels_that_were_made_elsewhere_have_no_price(tmp_path: Path) -> None:
+    write_recipe(tmp_path, annotation={"labels": str(tmp_path / "given.jsonl")})
+    write_rounds(tmp_path)
+    write_stages(tmp_path)
+    made = part(collect_run(tmp_path), costs_part)
+    assert "with labels of $3.00 from the expert, and of an LLM whose price is not known." in " ".join(made.text)
+    (table,) = [table for table in made.tables if table.caption.startswith("The same F1 with")]
+    assert table.columns[2] == "with the LLM, its price unknown, $"
+    # Those of another run of annotate have theirs beside them.
+    write_recipe(tmp_path, annotation={"labels": str(tmp_path / "annotation" / "labels.jsonl")})
+    assert collect_run(tmp_path).replies_dollars == 1.0
+
+
+@pytest.mark.parametrize(
+    ("dollars", "price"), [(0.4, "all of them for $0.40."), (None, "at a price that is not known.")]
+)
+def test_a_cheap_test_says_what_its_llm_cost(tmp_path: Path, dollars: float | None, price: str) -> None:
+    write_stages(tmp_path)
+    path = tmp_path / "cheap-test" / "cheap_test.json"
+    write_json(path, {**json.loads(path.read_text()), "llm_dollars": dollars})
+    said = part(collect_run(tmp_path), cheap_part).text[0]
+    assert "20 of 200 sentences of test for $1.50; the LLM, or another tagger, " in said
+    assert price in said
 
 
 def test_other_prices_are_counted_with_no_new_calls(run: RunData) -> None:
@@ -564,7 +655,14 @@ def test_only_prices_and_the_page_may_be_said_otherwise(tmp_path: Path, capsys: 
     write_recipe(tmp_path)
     write_rounds(tmp_path)
     assert "other prices go into costs.what_if" in failed(capsys, str(tmp_path), "costs.expert_wage=1")
-    assert "report.sentences" in failed(capsys, str(tmp_path), "report.sentences=many").replace("sentences:", "")
+    said = failed(capsys, str(tmp_path), "report.sentences=many", "costs.what_if.x.prices.small.input=3")
+    assert "error: command line: costs.what_if.x.prices.small.output: missing (dollars for a million" in said
+    assert "command line: report.sentences = many: should be a valid integer" in said
+    assert "report.sentencs = 5: unknown key; did you mean report.sentences?" in " ".join(
+        failed(capsys, str(tmp_path), "report.sentencs=5").split()
+    )
+    said = failed(capsys, str(tmp_path), "costs.what_if.senior.expert_wag=90")
+    assert "command line: costs.what_if.senior.expert_wag = 90: unknown key" in said
     words = ["costs.what_if.senior.expert_wage=72", "costs.gpu_dollars_per_hour=36"]
     run = collect_run(tmp_path, words)
     assert run.costs.what_if["senior"].expert_wage == 72

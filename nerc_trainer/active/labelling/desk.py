@@ -30,6 +30,8 @@ def export_batch(run_dir: Path, format: str, output: Path) -> list[str]:
     """
     desk = _Desk(run_dir)
     waiting = desk.waiting()
+    if not waiting and (reason := desk.journal.finished) is not None:
+        raise NercError(f"{run_dir}: {_finished(reason)}")
     if not waiting:
         raise NercError(f"{run_dir}: round {desk.number} waits for no answer; go on with `nerc-trainer active`")
     config = output.with_suffix(".xml")
@@ -81,7 +83,9 @@ def import_answers(run_dir: Path, file: Path, replace: bool, close: bool) -> lis
 
 
 def how_to_go_on(journal: RunJournal) -> str:
-    """What a run that rests waits for, and the commands to run next."""
+    """What a run that rests waits for, and the commands to run next; for one that is finished, why it is."""
+    if (reason := journal.finished) is not None:
+        return _finished(reason)
     desk = _Desk(journal.run_dir)
     waiting, answers = desk.waiting(), desk.journal.answers(desk.number)
     run = shlex.quote(str(journal.run_dir))
@@ -164,6 +168,10 @@ class _Desk:
         """The labels of the rounds that have gone on, by id."""
         rounds = [self.journal.labels(number) for number in range(self.number + 1)]
         return {label.id: label for labels in rounds for label in labels or []}
+
+
+def _finished(reason: str) -> str:
+    return f"this run is finished ({reason}) and waits for no answer; a new run needs another run.dir"
 
 
 def _amount(questions: Sequence[Question]) -> str:
