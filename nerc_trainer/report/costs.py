@@ -16,7 +16,7 @@ from nerc_trainer.public_names import without_folders
 from nerc_trainer.recipe.costs import CostsSection, WhatIfSection
 from nerc_trainer.report.alone import ExpertCurve, alone_as, expert_curve
 from nerc_trainer.report.collect import RunData
-from nerc_trainer.report.models import Model, front, gains, models_of
+from nerc_trainer.report.models import Model, front, gains, models_of, replies_dollars
 from nerc_trainer.report.parts import MISSING, Part, Plot, Table, count, money, score
 from nerc_trainer.report.savings import alone_cell, saved_text, threshold_table
 
@@ -45,9 +45,10 @@ def costs_part(run: RunData) -> Part | None:
             f"The ledger {shared.name} lies outside of the run's folder: all replies in it are counted, those that "
             "other runs asked for too."
         )
-    if run.replies_dollars is not None and run.replies_dollars > account.llm:
+    replies = replies_dollars(run)
+    if replies is not None and replies > account.llm:
         text.append(
-            f"The replies behind the LLM's labels cost ${money(run.replies_dollars)}. Others paid for some of them, "
+            f"The replies behind the LLM's labels cost ${money(replies)}. Others paid for some of them, "
             "which is neither in the account nor in a model's money."
         )
     if account.perhaps:

@@ -13,6 +13,7 @@ from run_folder import (
     TOKENS,
     compared,
     point,
+    reply,
     round_row,
     simulation,
     whole_run,
@@ -23,6 +24,7 @@ from run_folder import (
 )
 
 from nerc_trainer.active.second import SecondAnswer
+from nerc_trainer.annotation.ledger import Ledger
 from nerc_trainer.cli import main
 from nerc_trainer.corpus.load import load_corpus
 from nerc_trainer.errors import NercError
@@ -533,6 +535,15 @@ def test_labels_alone_stand_on_both_sides_whoever_paid_and_however_dear_the_mach
     assert "The replies behind the LLM's labels cost $50.00. Others paid for some of them" in text
     (table,) = [table for table in made.tables if table.caption.startswith("The same F1 with")]
     assert [row[2] for row in table.rows] == ["50.00", "51.00", "52.00"]
+
+
+def test_nobody_else_has_paid_for_what_the_ledger_holds_to_the_picodollar(tmp_path: Path) -> None:
+    """0.1 in binary is a little more than a tenth."""
+    write_rounds(tmp_path)
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        ledger.put(reply(1, price=10**11))
+    write_json(tmp_path / "annotation" / "annotation.json", {"model": "small", "replies": {"calls": 1, "dollars": 0.1}})
+    assert "Others paid" not in " ".join(part(collect_run(tmp_path), costs_part).text)
 
 
 def test_labels_that_were_made_elsewhere_have_no_price(tmp_path: Path) -> None:
