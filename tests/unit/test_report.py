@@ -673,10 +673,8 @@ def test_only_prices_and_the_page_may_be_said_otherwise(tmp_path: Path, capsys: 
         failed(capsys, str(tmp_path), "report.sentencs=5").split()
     )
     said = failed(capsys, str(tmp_path), "costs.what_if.senior.expert_wag=90")
-    assert (
-        "command line: costs.what_if.senior.expert_wag = 90: unknown key; did you mean costs.what_if.senior.expert_wage?"
-        in " ".join(said.split())
-    )
+    wrong = "command line: costs.what_if.senior.expert_wag = 90"
+    assert f"{wrong}: unknown key; did you mean costs.what_if.senior.expert_wage?" in " ".join(said.split())
     words = ["costs.what_if.senior.expert_wage=72", "costs.gpu_dollars_per_hour=36"]
     run = collect_run(tmp_path, words)
     assert run.costs.what_if["senior"].expert_wage == 72
