@@ -116,14 +116,6 @@ class Estimate:
     is_share: bool
     hidden: float = 1.0
 
-    @property
-    def as_good_as(self) -> float:
-        """Expert labels, chosen in the same way, whose interval alone would be about as wide as the powered one."""
-        if self.alone.variance <= 0:
-            return float(self.labelled)
-        ratio = self.powered.variance / self.alone.variance
-        return 1 / (1 / self.population + ratio * (1 / self.labelled - 1 / self.population))
-
     def interval(self, side: Side, level: float) -> Interval:
         """The bounds of ``alone`` or ``powered``."""
         if side.variance == 0 and self.labelled < self.population:
@@ -200,7 +192,17 @@ def labels_for_width(found: Estimate, which: Which, width: float, level: float) 
     ``found`` is a pilot with a part of the labels: its variance is carried over to other n. At most the population,
     with which nothing is left to guess.
     """
-    side: Side = getattr(found, which)
+    return _labels_for(found, getattr(found, which), width, level, FEWEST_LABELS)
+
+
+def as_good_as(found: Estimate, level: float) -> int:
+    """The expert labels, chosen in the same way, whose interval alone would be as wide as the powered one is."""
+    if found.weight == 0:
+        return found.labelled
+    return _labels_for(found, found.alone, found.width(found.powered, level), level, found.labelled)
+
+
+def _labels_for(found: Estimate, side: Side, width: float, level: float, least: int) -> int:
     unit = side.variance / (1 / found.labelled - 1 / found.population)
 
     def width_of(labels: int) -> float:
@@ -208,7 +210,7 @@ def labels_for_width(found: Estimate, which: Which, width: float, level: float) 
         carried = replace(found, labelled=labels, seen=found.seen * share)
         return carried.width(Side(side.value, variance, side.freedom * share), level)
 
-    low, high = min(FEWEST_LABELS, found.population), found.population  # the width falls as labels grow
+    low, high = min(least, found.population), found.population  # the width falls as labels grow
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if width_of(middle) <= width else (middle + 1, high)

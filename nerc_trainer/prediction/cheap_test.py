@@ -20,6 +20,7 @@ from nerc_trainer.evaluation.cheap_test import (
     SIDES,
     Estimate,
     Judged,
+    as_good_as,
     disputed,
     estimate,
     estimate_difference,
@@ -202,7 +203,7 @@ def _row(found: Estimate, level: float) -> dict[str, Any]:
         "alone": found.interval(found.alone, level)._asdict(),
         "with_proxy": found.interval(found.powered, level)._asdict(),
         "weight": found.weight,
-        "as_good_as": found.as_good_as,
+        "as_good_as": as_good_as(found, level),
     }
 
 

@@ -23,7 +23,15 @@ from nerc_trainer.corpus.jsonl import read_rows
 from nerc_trainer.corpus.labels import LabelSet, Span, tags_to_spans
 from nerc_trainer.corpus.llm_labels import read_llm_labels
 from nerc_trainer.corpus.load import load_split
-from nerc_trainer.evaluation.cheap_test import FIGURES, Judged, disputed, estimate, estimate_difference, proxy_counts
+from nerc_trainer.evaluation.cheap_test import (
+    FIGURES,
+    Judged,
+    as_good_as,
+    disputed,
+    estimate,
+    estimate_difference,
+    proxy_counts,
+)
 from nerc_trainer.evaluation.choose_test import Choice, Sample, choose, doubt
 from nerc_trainer.evaluation.intervals import entity_counts
 from nerc_trainer.recipe.sections import DataSection
@@ -121,7 +129,7 @@ def simulate(
                 alone.value - truth,
                 powered.value - truth,
                 found.weight,
-                found.as_good_as,
+                as_good_as(found, LEVEL),
             ]
         )
     names = ("covered_alone", "covered", "width_alone", "width", "bias_alone", "bias", "weight", "as_good_as")

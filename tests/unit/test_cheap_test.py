@@ -14,6 +14,7 @@ from nerc_trainer.evaluation.cheap_test import (
     Estimate,
     Figure,
     Judged,
+    as_good_as,
     disputed,
     estimate,
     estimate_difference,
@@ -409,12 +410,22 @@ def test_a_plan_for_a_perfect_tagger_needs_more_than_one_label() -> None:
     assert 0.025 ** (1 / needed) >= 0.95 > 0.025 ** (1 / (needed - 1))
 
 
-def test_as_good_as_is_the_number_that_alone_has_the_same_variance() -> None:
-    found, _, _ = pilot()
-    good = found.as_good_as
-    assert good > 150
-    unit = found.alone.variance / (1 / 150 - 1 / 3_000)
-    assert unit * (1 / good - 1 / 3_000) == pytest.approx(found.powered.variance)
+@pytest.mark.parametrize("how", get_args(Choice))
+def test_so_many_labels_alone_are_as_good(how: Choice) -> None:
+    """Also where the LLM's side has few degrees of freedom, so that the same variance is not the same width."""
+    true, proxy, doubts = few_mistakes(0.9, 0.03, 0.8)
+    widths, needed = [], []
+    for draw in range(60):
+        sample = choose(how, doubts, 100, np.random.default_rng([draw, 9]))
+        found = estimate(Judged(true[sample.positions], proxy), sample, "f1")
+        good = as_good_as(found, 0.95)
+        assert good >= 100
+        again = choose(how, doubts, good, np.random.default_rng([draw, 10]))
+        alone = estimate(Judged(true[again.positions], proxy), again, "f1")
+        widths.append((alone.width(alone.alone, 0.95), found.width(found.powered, 0.95)))
+        needed.append(good)
+    assert np.mean(widths, axis=0)[0] == pytest.approx(np.mean(widths, axis=0)[1], rel=0.1)
+    assert np.median(needed) > 120
 
 
 def test_a_sentence_that_the_llm_left_out_counts_as_an_average_one() -> None:
