@@ -144,6 +144,11 @@ def test_recipes_validate_takes_overrides(capsys: pytest.CaptureFixture[str]) ->
     assert run("recipes", "validate", "tiny", "quickstart", "active.query_siz=7") == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: command line: active.query_siz = 7: unknown key")
+    types = [f"annotation.types.T{number}.description={'what it is ' * 30}" for number in range(2)]
+    assert run("recipes", "validate", "tiny", *types) == 0
+    assert capsys.readouterr().out == "tiny: ok\n"
+    assert run("recipes", "validate", "tiny", f"hub.token=s3cr3t{'x' * 300}") == 1
+    assert "s3cr3t" not in capsys.readouterr().err
     assert run("recipes", "validate", "active.query_size=7") == 2
     assert "name a recipe" in capsys.readouterr().err
 

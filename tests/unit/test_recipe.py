@@ -395,7 +395,21 @@ LLM_KEY, HUB_TOKEN = "sk-proj-" + "a1B2" * 8, "hf_" + "a1B2" * 8
             "AKIA0123456789ABCDEF",
             "such as OPENAI",
         ),
+        *(
+            (f"annotation.endpoints=[{{{{base_url: 'http://h/v1?{name}={{}}'}}}}]", "s3cr3t-value", OF_LLM)
+            for name in ("access_token", "api-key", "subscription-key", "X-Amz-Signature", "SharedSecret", "sig")
+        ),
+        ("annotation.endpoints=[{{base_url: 'http://h/v1#{}'}}]", "s3cr3t-value", "should match the pattern"),
+        ("annotation.endpoints=http://h/{}/v1", "s3cr3t-value", "should be a valid list"),
+        ("annotation.endpoints=[{{base_url: 'http://h/v1', api_key_env: [{}]}}]", "s3cr3t", "such as OPENAI_API_KEY"),
+        ("hub.endpoint=h/{}", "s3cr3t-value", "should match the pattern"),
+        ("annotation.model={}", "sk-" + "0a1b2c3d" * 4, OF_LLM),
+        ("annotation.types.PER.description=as in {}", LLM_KEY, OF_LLM),
         ("hub..token={}", "s3cr3t-value", "should be dotted.key=value"),
+        ("{}", HUB_TOKEN, "should be dotted.key=value"),
+        ("hub.token:{}", "s3cr3t-value", "hub.token: should be dotted.key=value"),
+        ("{}..x=1", HUB_TOKEN, "should be dotted.key=value"),
+        ("extends={}", "s3cr3t-value", "extends belongs in a recipe's file"),
         ("hub.token=[{}", "s3cr3t-value", "expected ',' or ']'"),
     ],
 )
@@ -409,10 +423,54 @@ def test_a_secret_is_refused_and_never_shown(write: Write, override: str, secret
 def test_what_is_called_like_a_secret_but_is_none(write: Write) -> None:
     server = "annotation.endpoints=[{base_url: 'http://h/v1', api_key_env: AZURE_OPENAI_GPT4_API_KEY_2}]"
     types = ["annotation.types.PASSWORD.title=password", "annotation.aliases.token=PASSWORD"]
-    recipe = load_recipe(write(MINIMAL), [server, *types, "annotation.max_tokens=256"])
+    address = "ftp://bob@host or http://host/?key=1"
+    (write(MINIMAL).parent / "sk-wikipedia-named-entities.jsonl").write_text("{}")
+    file = MINIMAL.replace("train.conll", "sk-wikipedia-named-entities.jsonl")
+    texts = [f"annotation.types.WEB.description={address}", f"annotation.types.WEB.title={address}"]
+    recipe = load_recipe(write(file), [server, *types, *texts, "annotation.max_tokens=256"])
+    assert recipe.annotation.types["WEB"].description == recipe.annotation.types["WEB"].title == address
     assert recipe.annotation.max_tokens == 256
     assert recipe.annotation.endpoints[0].api_key_env == "AZURE_OPENAI_GPT4_API_KEY_2"
     assert recipe.annotation.aliases == {"token": "PASSWORD"}
+
+
+def test_a_variable_that_may_be_a_key_is_told_why(write: Write) -> None:
+    server = "annotation.endpoints=[{base_url: 'http://h/v1', api_key_env: AZUREOPENAIKEY2024}]"
+    (line,) = errors_of(write(MINIMAL), server)
+    assert "so many capitals and digits in one word may be the key itself" in line
+
+
+def test_no_secret_is_shown_of_what_a_recipe_extends_or_where_one_should_stand(write: Write) -> None:
+    for extends in (HUB_TOKEN, "{token: s3cr3t-value}", "x" * 300):
+        (line,) = errors_of(write(f"extends: {extends}\n{MINIMAL}"))
+        assert "mine.yaml: extends" in line
+        assert HUB_TOKEN not in line
+        assert "s3cr3t-value" not in line
+    assert HUB_TOKEN not in errors_of(HUB_TOKEN)[0]
+
+
+def test_what_a_secret_leaves_behind_is_no_second_error(write: Write) -> None:
+    servers = f"[{LLM_KEY}, {{base_url: nope}}, {{base_url: 'http://h/v1', concurrency: 0}}]"
+    lines = errors_of(write(MINIMAL), f"annotation.endpoints={servers}")
+    assert [line.split(": ")[1].split(" = ")[0] for line in lines] == [
+        "annotation.endpoints.0",
+        "annotation.endpoints.1.base_url",
+        "annotation.endpoints.2.concurrency",
+    ]
+    (line,) = errors_of(write(MINIMAL), "hub.mode=online", "hub.repo=x/y?key=1")
+    assert "hub.repo: this looks like a secret" in line
+    (line,) = errors_of(write(MINIMAL), f"training.report_to=[{HUB_TOKEN}]")
+    assert "training.report_to.0: this looks like a secret" in line
+
+
+@pytest.mark.parametrize("key", ["data.train", "annotation.prompt", "model.encoder", "run.sed"])
+def test_a_text_too_long_for_a_name_is_no_crash(write: Write, key: str) -> None:
+    if key == "annotation.prompt":
+        assert load_recipe(write(MINIMAL), [f"{key}={'x' * 300}"]).annotation.prompt == "x" * 300
+    else:
+        (line,) = errors_of(write(MINIMAL), f"{key}={'x' * 300}")
+        assert line.startswith(f"command line: {key} = xxx")
+    assert "no such file or shipped recipe" in errors_of("x" * 300)[0]
 
 
 @pytest.mark.parametrize(

@@ -681,6 +681,29 @@ def test_only_prices_and_the_page_may_be_said_otherwise(tmp_path: Path, capsys: 
     assert float(run.account.machine or 0) == pytest.approx(0.3)
 
 
+@pytest.mark.parametrize(
+    ("key", "reason"),
+    [
+        ("hub.token", "HF_TOKEN"),
+        ("report.token", "remove it"),
+        ("report.source", "remove it"),
+        ("costs.what_if.a.api_key", "secret"),
+        ("report.sentences.x", "sentences"),
+        ("run.name", "a finished run is only told"),
+    ],
+)
+def test_a_secret_on_the_command_line_is_not_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], key: str, reason: str
+) -> None:
+    write_recipe(tmp_path)
+    write_rounds(tmp_path)
+    secret = "hf_" + "a1B2" * 8 if key == "report.source" else "s3cr3t-value"
+    said = failed(capsys, str(tmp_path), f"{key}={secret}")
+    assert f"command line: {key}" in said
+    assert reason in said
+    assert secret not in said
+
+
 def test_a_price_in_the_recipe_that_counts_for_nothing_is_said_to(tmp_path: Path) -> None:
     """A recipe may be the base of runs with other models, so it takes no page away."""
     what_if = {"dear": {"prices": {"other": {"input": 1.0, "output": 2.0}}}}
