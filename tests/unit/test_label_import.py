@@ -293,6 +293,32 @@ def test_nobody_is_asked_again_for_what_came_late(waiting: Waiting, tmp_path: Pa
     assert FilesOracle(waiting.journal).label(["s1"]) == [LABELS["s1"]], "a batch that is answered is not waited for"
 
 
+def test_a_round_that_needed_no_batch_does_not_close_the_desk(waiting: Waiting, tmp_path: Path) -> None:
+    waiting.take(ROWS["s1"], close=True)
+    go_on(waiting, 0, "s1")
+    waiting.journal.write_selection(1, {"ids": ["s2"]})
+    assert "they are kept, and round 1, if the run has one, learns from them too" in waiting.take(ROWS["s2"])
+    assert FilesOracle(waiting.journal).label(["s2"]) == [LABELS["s2"]], "so that round 1 hands out no batch"
+    waiting.journal.write_labels(1, [LABELS["s2"]])
+    said = waiting.take(ROWS["s2"], ROWS["s3"])
+    assert "1 answers were there already\n" in said
+    assert "they are kept, and round 2, if the run has one, learns from them too" in said
+    assert waiting.journal.late_answers() == [LABELS["s3"]]
+    with pytest.raises(NercError, match="waits for no answer; go on with"):
+        export_batch(waiting.run_dir, "jsonl", tmp_path / "out.jsonl")
+    write_json(waiting.run_dir / "state.json", {"status": "finished", "reason": "enough"})
+    with pytest.raises(NercError, match=r"this run is finished \(enough\)"):
+        export_batch(waiting.run_dir, "jsonl", tmp_path / "out.jsonl")
+    assert "1 answers were there already" in waiting.take(ROWS["s3"])
+
+
+def test_a_finished_run_that_never_asked_people_says_that_it_is(tmp_path: Path) -> None:
+    (tmp_path / "recipe.resolved.yaml").write_text("{}")
+    write_json(tmp_path / "state.json", {"status": "finished", "reason": "enough"})
+    with pytest.raises(NercError, match=r"this run is finished \(enough\)"):
+        export_batch(tmp_path, "jsonl", tmp_path / "out.jsonl")
+
+
 def test_a_late_answer_is_replaced_only_where_that_is_meant(waiting: Waiting) -> None:
     waiting.take(ROWS["s3"], close=True)
     go_on(waiting, 0, "s3")
