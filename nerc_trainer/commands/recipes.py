@@ -1,6 +1,7 @@
 """Verbs about recipes."""
 
 import json
+import os
 from pathlib import Path
 
 import click
@@ -63,7 +64,8 @@ def recipes_validate(words: tuple[str, ...]) -> None:
     """Check recipes, each with the overrides, and say everything that is wrong with them."""
     from nerc_trainer.recipe.load import load_recipe
 
-    overrides = [word for word in words if "=" in word and not Path(word).is_file()]
+    # Unlike Path.is_file, os.path.isfile also takes what is too long for a name.
+    overrides = [word for word in words if "=" in word and not os.path.isfile(word)]
     files = [word for word in words if word not in overrides]
     if not files:
         raise click.UsageError("name a recipe before what overrides it")

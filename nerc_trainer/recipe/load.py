@@ -4,6 +4,7 @@ Later statements win: defaults < `extends` < recipe < command line. Mappings mer
 """
 
 import copy
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,10 +13,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from nerc_trainer.errors import NercError
-from nerc_trainer.recipe.annotation import ModelPrice
+from nerc_trainer.recipe.annotation import EndpointSection, ModelPrice
 from nerc_trainer.recipe.errors import plain_message, suggestion, unknown_key_message
 from nerc_trainer.recipe.paths import resolve_paths, resolve_prompts
-from nerc_trainer.recipe.secrets import take_out_secrets
+from nerc_trainer.recipe.secrets import masked, take_out_secrets
 from nerc_trainer.recipe.sections import Recipe, flow_yaml
 from nerc_trainer.recipe.shipped import find_recipe, shipped_recipes, shown_path
 from nerc_trainer.recipe.training import argument_types, check_training
@@ -67,7 +68,8 @@ class _Draft:
         return next((self.origins[prefix] for prefix in prefixes if prefix in self.origins), self.main)
 
     def line(self, key: Key, value: Any, problem: str) -> str:
-        return f"{self.source(key).name}: {'.'.join(key)} = {_shown(value)}: {problem}"
+        shown = f" = {_shown(value)}" if _may_be_shown(key) else ""
+        return f"{self.source(key).name}: {'.'.join(key)}{shown}: {problem}"
 
 
 def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -90,25 +92,24 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     problems = []
     for override in overrides:
         try:
-            draft.merge(_parse_override(override), _COMMAND_LINE)
+            draft.merge(parse_override(override), _COMMAND_LINE)
         except NercError as error:
             problems.append(str(error))
     if isinstance(run := draft.values.setdefault("run", {}), dict):
         run.setdefault("name", file.stem)
     secrets = take_out_secrets(draft.values)
     problems += [f"{draft.source(key).name}: {'.'.join(key)}: {problem}" for key, problem in secrets]
+    removed = [key for key, _ in secrets]
     problems += _resolve_paths(draft)
-    problems += _type_training(draft)
+    problems += _type_training(draft, removed)
     try:
         recipe = Recipe.model_validate(draft.values)
     except ValidationError as error:
         # run.dir has no default while run.name is wrong, which pydantic reports as a second error.
         findings = [finding for finding in error.errors() if finding["type"] != "default_factory_not_called"]
-        removed = {key for key, _ in secrets}
-        findings = [finding for finding in findings if tuple(map(str, finding["loc"])) not in removed]
-        problems += [_finding_line(draft, finding) for finding in findings]
+        problems += [_finding_line(draft, finding) for finding in findings if not _comes_of(finding, removed)]
     if problems:
-        raise NercError("\n".join(problems))
+        raise NercError(masked("\n".join(problems)))
     return recipe
 
 
@@ -147,16 +148,17 @@ def _base(extends: Any, source: _Source) -> Path | None:
     if extends is None:
         return None
     if not isinstance(extends, str):
-        raise NercError(f"{source.name}: extends = {_shown(extends)}: should be one file or one shipped recipe's name")
+        raise NercError(f"{source.name}: extends: should be one file or one shipped recipe's name")
     assert source.folder is not None
     beside, shipped = source.folder / extends, shipped_recipes()
-    if beside.is_file():
+    if os.path.isfile(beside):  # unlike Path.is_file, it also takes what is too long for a name
         return beside
     if extends in shipped:
         return shipped[extends]
     neighbours = [file.name for file in sorted(source.folder.glob("*.yaml"))]
     nearest = suggestion(extends, [*shipped, *neighbours])
-    raise NercError(f"{source.name}: extends = {extends}: no such file beside it and no shipped recipe{nearest}")
+    shown = masked(_shown(extends))
+    raise NercError(f"{source.name}: extends = {shown}: no such file beside it and no shipped recipe{nearest}")
 
 
 def split_key(dotted: str) -> list[str]:
@@ -175,15 +177,16 @@ def _fits(names: Sequence[str], place: Sequence[str | None]) -> bool:
     return len(names) >= len(place) and all(said in (None, name) for said, name in zip(place, names, strict=False))
 
 
-def _parse_override(override: str) -> dict[str, Any]:
+def parse_override(override: str) -> dict[str, Any]:
+    """What `dotted.key=value` says, as nested mappings with text for scalars; no error repeats the value."""
     dotted, equals, text = override.partition("=")
     names = split_key(dotted)
     if not equals or not all(names):
-        shown = f"{dotted}=..." if equals else dotted  # a value may be a secret
-        raise NercError(f"command line: {shown}: should be dotted.key=value, such as active.query_size=20")
+        shown = f"{dotted}=..." if equals else dotted.partition(":")[0]  # a value may be a secret
+        raise NercError(f"command line: {masked(shown)}: should be dotted.key=value, such as active.query_size=20")
     if names == ["extends"]:
-        raise NercError(f"command line: {override}: extends belongs in a recipe's file")
-    said: Any = read_yaml(text, f"command line: {dotted}")
+        raise NercError("command line: extends=...: extends belongs in a recipe's file")
+    said: Any = read_yaml(text, f"command line: {masked(dotted)}")
     for name in reversed(names):
         said = {name: said}
     return said
@@ -195,13 +198,26 @@ def _resolve_paths(draft: _Draft) -> list[str]:
     return [draft.line(key, draft.values[key[0]][key[1]], problem) for key, problem in problems.items()]
 
 
-def _type_training(draft: _Draft) -> list[str]:
+def _type_training(draft: _Draft, removed: Sequence[Key]) -> list[str]:
     section, run = draft.values.get("training"), draft.values["run"]
     if not isinstance(section, dict):
         return []
     batch_size_given = isinstance(run, dict) and run.get("batch_size") is not None
     draft.values["training"], problems = check_training(section, batch_size_given)
-    return [draft.line(("training", name), section[name], problem) for name, problem in problems.items()]
+    spoilt = {key[1] for key in removed if key[0] == "training" and len(key) > 2}
+    return [
+        draft.line(("training", name), section[name], problem)
+        for name, problem in problems.items()
+        if name not in spoilt
+    ]
+
+
+def _comes_of(finding: Mapping[str, Any], removed: Sequence[Key]) -> bool:
+    """Whether a finding of pydantic is about a key that was removed, or a rule of several keys that lacks one."""
+    key = tuple(str(part) for part in finding["loc"])
+    if finding["type"] == "recipe_rule":
+        return any(gone[: len(key)] == key for gone in removed)
+    return key in removed
 
 
 def _finding_line(draft: _Draft, finding: Mapping[str, Any]) -> str:
@@ -211,13 +227,18 @@ def _finding_line(draft: _Draft, finding: Mapping[str, Any]) -> str:
         return f"{draft.main.name}: {'.'.join(key)}: {plain_message(finding)}"
     if finding["type"] == "extra_forbidden":
         problem = unknown_key_message(key, argument_types())
-        if key[:2] == ("annotation", "endpoints"):  # it may have been meant for the key of the server
-            return f"{draft.source(key).name}: {'.'.join(key)}: {problem}"
         return draft.line(key, finding["input"], problem)
     if finding["type"] == "recipe_rule":
         names = finding["ctx"]["key"].split(".")
         return draft.line((*key, *names), _value_of(finding["input"], names), plain_message(finding))
     return draft.line(key, finding["input"], plain_message(finding))
+
+
+def _may_be_shown(key: Key) -> bool:
+    """Whether errors repeat the value: no address of a server, nor what may have been meant for the server's key."""
+    if key[:2] == ("annotation", "endpoints"):
+        return key[3:4] != ("base_url",) and key[3:4] in {(name,) for name in EndpointSection.model_fields}
+    return key[:2] != ("hub", "endpoint")
 
 
 def _value_of(said: Any, names: Sequence[str]) -> Any:

@@ -41,7 +41,8 @@ def find_path(key: str, text: str, folder: Path | None) -> tuple[Path | None, li
     written = os.path.expanduser(text)
     bases = [Path.cwd()] if folder is None else [folder, Path.cwd()]
     places = list(dict.fromkeys(Path(os.path.abspath(base / written)) for base in bases))
-    is_right = Path.is_dir if key in _FOLDER_KEYS else Path.is_file
+    # Unlike Path.is_file, these also take what is too long for a name, such as a whole prompt.
+    is_right = os.path.isdir if key in _FOLDER_KEYS else os.path.isfile
     return next((place for place in places if is_right(place)), None), places
 
 

@@ -12,29 +12,44 @@ Place = tuple[str | int, ...]
 _NAME = re.compile(
     r"(token|password|passwd|secret|credential|api_?key|auth|authorization|bearer)s?$|(^|[_-])key$", re.IGNORECASE
 )
-_VALUE = re.compile(
-    r"\b(hf_[A-Za-z0-9]{20,}|sk-[A-Za-z0-9_-]{20,})"
-    r"|://[^/\s]*@"  # a password in an address
-    r"|[?&](api_?)?(key|token)="
+# Behind sk- stand capitals and digits, or a long hexadecimal number; words with dashes between them are a name.
+_TOKEN = re.compile(r"\b(hf_[A-Za-z0-9]{20,}|sk-(?=[\w-]*[0-9])(?=[\w-]*[A-Z]|[\w-]*[0-9a-f]{20})[A-Za-z0-9_-]{20,})")
+# A user or a password in an address, or a parameter that holds a key.
+_ADDRESS = re.compile(
+    r"://[^/\s]*(?P<behind>@)"
+    r"|(?P<parameter>[?&][\w-]*(key|token|secret|sig|signature|credential|password)=)[^&\s]*",
+    re.IGNORECASE,
 )
 # What no one calls a variable: sixteen letters with digits among them, and no underscore.
 _RANDOM = re.compile(r"(?=[A-Z]*[0-9])[A-Z0-9]{16,}")
 _KEY_VARIABLE = ("annotation", "endpoints", "*", "api_key_env")
+_PROSE = [("annotation", "types", "*", name) for name in ("title", "description")]  # may speak of addresses
+
+
+def masked(text: str) -> str:
+    """The text with *** for what looks like a secret in it."""
+    text = _TOKEN.sub("***", text)
+    return _ADDRESS.sub(lambda found: f"{found['parameter'] or '://'}***{found['behind'] or ''}", text)
 
 
 def take_out_secrets(values: dict[str, Any]) -> list[tuple[tuple[str, ...], str]]:
-    """Remove what is, or may be, a secret from the nested ``values`` of a recipe, at any depth.
+    """Remove what is, or may be, a secret from the nested ``values`` of a recipe, at any depth. In a list None takes
+    its place, so that what stands behind it keeps its number.
 
     Returns:
         The key of each, with what to do about it; the secret itself stands in neither.
     """
     found = list(_secrets(values, (), frozenset(known_keys())))
-    for place, _ in reversed(found):  # what stands behind in a list keeps its place until it is removed
+    for place, _ in found:
         holder: Any = values
         for part in place[:-1]:
             holder = holder[part]
-        del holder[place[-1]]
-    return [(tuple("***" if _VALUE.search(str(part)) else str(part) for part in place), way) for place, way in found]
+        last: Any = place[-1]
+        if isinstance(holder, list):
+            holder[last] = None
+        else:
+            del holder[last]
+    return [(tuple("***" if _holds_one(str(part)) else str(part) for part in place), way) for place, way in found]
 
 
 def _secrets(held: dict[str, Any] | list[Any], parent: Place, known: frozenset[str]) -> Iterator[tuple[Place, str]]:
@@ -52,20 +67,31 @@ def _is_secret(place: Place, value: Any, known: frozenset[str]) -> bool:
     if value is None:
         return False
     key = general_key(tuple(map(str, place)), known)
-    if key == _KEY_VARIABLE and isinstance(value, str) and not _names_a_variable(value):
+    if key == _KEY_VARIABLE and not _names_a_variable(value):
         return True
-    if (isinstance(value, str) and _VALUE.search(value)) or _VALUE.search(str(place[-1])):
+    if isinstance(value, str) and (_TOKEN.search(value) if key in _PROSE else _holds_one(value)):
+        return True
+    if _holds_one(str(place[-1])):
         return True
     return ".".join(key) not in known and bool(_NAME.search(str(place[-1])))
 
 
-def _names_a_variable(text: str) -> bool:
-    return re.fullmatch(VARIABLE, text) is not None and _RANDOM.search(text) is None
+def _holds_one(text: str) -> bool:
+    return _TOKEN.search(text) is not None or _ADDRESS.search(text) is not None
+
+
+def _names_a_variable(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(VARIABLE, value) is not None and _RANDOM.search(value) is None
 
 
 def _way_out(place: Place, value: Any) -> str:
     section, name = place[0], str(place[-1]).lower()
     if name == "api_key_env":
+        if isinstance(value, str) and re.fullmatch(VARIABLE, value):
+            return (
+                "so many capitals and digits in one word may be the key itself, so they are not shown; if they are the "
+                "name of an environment variable, give it one with _ between the words, such as OPENAI_API_KEY"
+            )
         return (
             "should be the name of an environment variable in capitals, such as OPENAI_API_KEY; what stands here is "
             "not shown, as it may be the key itself"

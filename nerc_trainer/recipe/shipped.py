@@ -5,6 +5,7 @@ from pathlib import Path
 
 from nerc_trainer.errors import NercError
 from nerc_trainer.recipe.errors import suggestion
+from nerc_trainer.recipe.secrets import masked
 
 _ACCELERATE_FOLDER = "accelerate"
 
@@ -32,11 +33,11 @@ def find_recipe(file_or_name: str | os.PathLike[str]) -> Path:
         NercError: there is neither.
     """
     path = Path(file_or_name)
-    if path.is_file():
+    if os.path.isfile(path):  # unlike Path.is_file, it also takes what is too long for a name
         return path
     shipped = shipped_recipes()
     name = path.as_posix()
-    key, equals, _ = name.partition("=")
+    key, equals, _ = masked(name).partition("=")
     if equals and "/" not in key:
         raise NercError(
             f"{key}=...: not a recipe; what overrides one stands behind it, as in `nerc-trainer VERB RECIPE {key}=...`"
@@ -44,8 +45,8 @@ def find_recipe(file_or_name: str | os.PathLike[str]) -> Path:
     if name in shipped:
         return shipped[name]
     nearest = suggestion(name, shipped) or suggestion(path.stem, shipped) or f"; shipped are {', '.join(shipped)}"
-    what = "this is a folder, not a recipe's file" if path.is_dir() else "no such file or shipped recipe"
-    raise NercError(f"{name}: {what}{nearest}")
+    what = "this is a folder, not a recipe's file" if os.path.isdir(path) else "no such file or shipped recipe"
+    raise NercError(f"{masked(name)}: {what}{nearest}")
 
 
 def shown_path(path: Path) -> str:

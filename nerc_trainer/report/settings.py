@@ -12,8 +12,9 @@ from pydantic import ValidationError
 from nerc_trainer.errors import NercError
 from nerc_trainer.recipe.costs import CostsSection
 from nerc_trainer.recipe.errors import plain_message, unknown_key_message
-from nerc_trainer.recipe.load import split_key
+from nerc_trainer.recipe.load import parse_override, split_key
 from nerc_trainer.recipe.report import ReportSection
+from nerc_trainer.recipe.secrets import masked, take_out_secrets
 from nerc_trainer.recipe.sections import Recipe
 from nerc_trainer.run_recipe import RECIPE_NAME
 
@@ -28,16 +29,16 @@ def read_settings(folder: Path, overrides: Sequence[str]) -> tuple[Recipe | None
     recipe = _read_recipe(folder)
     costs, report = (recipe.costs, recipe.report) if recipe is not None else (CostsSection(), ReportSection())
     said: dict[str, Any] = {"costs": costs.model_dump(mode="json"), "report": report.model_dump(mode="json")}
-    for override in overrides:
-        _override(said, override)
     problems, checked = list[str](), dict[str, Any]()
+    for override in overrides:
+        problems += _override(said, override)
     for name, section in (("costs", CostsSection), ("report", ReportSection)):
         try:
             checked[name] = section.model_validate(said[name])
         except ValidationError as error:
             problems += [_problem(name, finding) for finding in error.errors()]
     if problems:
-        raise NercError("\n".join(problems))
+        raise NercError(masked("\n".join(problems)))
     return recipe, checked["costs"], checked["report"]
 
 
@@ -61,24 +62,27 @@ def _read_recipe(folder: Path) -> Recipe | None:
         # Files that a recipe names may be gone by now, so it is not loaded as if it were about to run.
         return Recipe.model_validate({**said, "run": {**said["run"], "dir": folder}})
     except (OSError, yaml.YAMLError, ValidationError, KeyError, TypeError) as error:
-        detail = " ".join(str(error).split())
+        detail = masked(" ".join(str(error).split()))
         raise NercError(f"{path}: not a recipe that this version reads ({detail}); restore it from a copy") from error
 
 
-def _override(said: dict[str, Any], override: str) -> None:
-    dotted, _, text = override.partition("=")
+def _override(said: dict[str, Any], override: str) -> list[str]:
+    """Put an override into what is said, or give what is wrong with the secrets in it; no error repeats its value."""
+    value: Any = parse_override(override)
+    if secrets := take_out_secrets(value):
+        return [f"command line: {'.'.join(key)}: {problem}" for key, problem in secrets]
+    dotted = override.partition("=")[0]
     if not dotted.startswith(_FREE):
         raise NercError(
-            f"command line: {override}: a finished run is only told costs.what_if, costs.gpu_dollars_per_hour and keys "
-            "of report; other prices go into costs.what_if"
+            f"command line: {dotted}=...: a finished run is only told costs.what_if, costs.gpu_dollars_per_hour and "
+            "keys of report; other prices go into costs.what_if"
         )
     *parents, last = split_key(dotted)
     place: Any = said
     for parent in parents:
+        value = value[parent]
         place = place.setdefault(parent, {})
         if not isinstance(place, dict):
-            raise NercError(f"command line: {override}: {parent} holds no keys")
-    try:
-        place[last] = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise NercError(f"command line: {override}: not YAML ({' '.join(str(error).split())})") from error
+            raise NercError(f"command line: {dotted}=...: {parent} holds no keys")
+    place[last] = value[last]
+    return []
