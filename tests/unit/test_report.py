@@ -35,6 +35,7 @@ from nerc_trainer.report.about import public_values
 from nerc_trainer.report.alone import ExpertCurve, alone, expert_curve
 from nerc_trainer.report.cheap import cheap_part
 from nerc_trainer.report.collect import RunData, collect_run
+from nerc_trainer.report.corpus import corpus_part
 from nerc_trainer.report.costs import costs_part
 from nerc_trainer.report.curves import apart, labels_of, rounds_part
 from nerc_trainer.report.models import front, gains, models_of
@@ -738,6 +739,30 @@ def test_a_page_that_is_too_large_says_why(tmp_path: Path, capsys: pytest.Captur
     assert "are those of 'What was selected': lower report.sentences" in said
     assert main_status("report", str(folder), "report.sentences=1") == 0
     assert (folder / "report" / "index.html").stat().st_size < 3_000_000
+
+
+def test_of_what_nobody_has_labelled_nothing_is_said(tmp_path: Path) -> None:
+    write_rounds(tmp_path)
+    write_stages(tmp_path)
+    path = tmp_path / "analysis" / "analysis.json"
+    found = json.loads(path.read_text())
+    dev = found["splits"]["dev"]
+    nothing = {"count": 0, "share": 0.0}
+    train = {**dev, "unlabelled": 100, "entities": 0, "tags": {}, "entity_types": {}}
+    train |= {"sentences_without_entities": nothing, "unseen_entities": None}
+    found["splits"] = {"train": train, "dev": {**dev, "unlabelled": 40, "unseen_entities": None}}
+    write_json(path, found)
+    part = corpus_part(collect_run(tmp_path))
+    assert part is not None
+    (table,) = part.tables
+    assert table.columns[:4] == ["split", "sentences", "without labels", "tokens"]
+    assert table.rows[0] == ["train", "100", "100", "1,000", "–", "–", "–"]
+    assert table.rows[1] == ["dev", "100", "40", "1,000", "150", "20.0%", "–"]
+    plots = {plot.chart.name: plot for plot in part.plots}
+    for name in ("corpus_ner_tags", "corpus_entity_types"):
+        assert " in dev, as" in plots[name].alt
+        assert plots[name].numbers.columns == ["name", "dev"]
+    assert " in train, dev, as" in plots["corpus_sentence_lengths"].alt
 
 
 def test_a_ledger_that_is_something_else(tmp_path: Path) -> None:
