@@ -300,7 +300,7 @@ def test_a_plan_asks_a_real_expert_for_a_pilot_first_and_says_so(run: Run, folde
         ({"ner_tags": ["B-PERS"]}, "unknown entity type 'PERS'; did you mean 'PER'?"),
         ({"id": "s999"}, "answers.jsonl:1: no test sentence has the id 's999'"),
         ({"tokens": ["changed"]}, "answers.jsonl:1: the tokens are not those of sentence"),
-        ({"ner_tag": []}, "answers.jsonl:1: ner_tag: unknown key, and the row has no answer; did you mean ner_tags?"),
+        ({"ner_tag": ["O"]}, "answers.jsonl:1: ner_tag: unknown key, and the row has no answer; did you mean ner_"),
         ({"spans": [{"start": 0, "end": 1, "type": "PERS"}]}, "answers.jsonl:1: sentence"),
     ],
 )

@@ -177,14 +177,16 @@ def test_nothing_can_be_closed_without_an_answer(waiting: Waiting) -> None:
         ({**ROWS["s1"], "annotator": ["Ada"]}, "annotator = ['Ada']"),
         (
             {**ROWS["s1"], "ner_tags": None, "ner_tag": ["O"] * 4},
-            "ner_tag: unknown key, and the row has no answer; did ",
+            "ner_tag: unknown key, and the row has no answer; did you mean ner_tags?",
         ),
         ({"id": "s1", "tokens": SENTENCES["s1"], "NER-tags": ["O"] * 4}, "did you mean ner_tags?"),
         (
-            {**ROWS["s3"], "spans": None, "span": []},
+            {"id": "s3", "text": ROWS["s3"]["text"], "span": []},
             "span: unknown key, and the row has no answer; did you mean spans?",
         ),
         ({"id": "s2", "tokens": SENTENCES["s2"], "entites": []}, "did you mean entities?"),
+        ({"id": "s2", "tokens": SENTENCES["s2"], "nertags": ["O", "O", "O"]}, "did you mean ner_tags?"),
+        ({"id": "s2", "tokens": SENTENCES["s2"], "tagss": ["B-LOC", "O", "O"]}, "did you mean tags?"),
     ],
 )
 def test_what_is_wrong_is_named_and_nothing_is_imported(waiting: Waiting, row: dict[str, Any], message: str) -> None:
@@ -205,6 +207,15 @@ def test_keys_of_the_users_own_are_no_answers(waiting: Waiting) -> None:
     assert "1 sentences of the file have no answer: s1" in waiting.take({**ROWS["s1"], "ner_tags": None, **own})
     waiting.take({**ROWS["s1"], **own, "ner_tags_old": ["O"] * 4})
     assert waiting.answers() == Answers({"s1": LABELS["s1"]})
+
+
+@pytest.mark.parametrize(
+    "key", ["llm_ner_tags", "ner_tags_llm", "ner_tags_old", "old_ner_tags", "new_tags", "user_tags"]
+)
+@pytest.mark.parametrize("answer", [{}, {"ner_tags": None}])
+def test_rows_may_hold_tags_of_others(waiting: Waiting, key: str, answer: dict[str, None]) -> None:
+    row = {"id": "s1", "tokens": SENTENCES["s1"], **answer, key: ["O"] * 4, "tag": ["news"], "span": ["page 3"]}
+    assert "1 sentences of the file have no answer: s1" in waiting.take(row)
 
 
 def test_of_many_sentences_without_an_answer_the_first_are_named(tmp_path: Path) -> None:
