@@ -547,6 +547,20 @@ def test_nobody_else_has_paid_for_what_the_ledger_holds_to_the_picodollar(tmp_pa
     assert "Others paid" not in " ".join(part(collect_run(tmp_path), costs_part).text)
 
 
+def test_a_file_beside_labels_from_elsewhere_is_not_annotate_s(tmp_path: Path) -> None:
+    write_rounds(tmp_path / "run")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "labels.jsonl").write_text('{"tokens": ["a"], "llm_tags": ["O"]}\n')
+    (tmp_path / "data" / "annotation.json").write_text('{"images": []}')
+    write_recipe(tmp_path / "run", annotation={"labels": str(tmp_path / "data" / "labels.jsonl")})
+    assert collect_run(tmp_path / "run").replies_dollars is None
+    write_json(tmp_path / "run" / "annotation" / "annotation.json", {"images": []})
+    (tmp_path / "run" / "annotation" / "labels.jsonl").write_text("")
+    write_recipe(tmp_path / "run")
+    with pytest.raises(NercError, match=r"annotation\.json: damaged \('replies'\)"):
+        collect_run(tmp_path / "run")
+
+
 def test_labels_that_were_made_elsewhere_have_no_price(tmp_path: Path) -> None:
     write_recipe(tmp_path, annotation={"labels": str(tmp_path / "given.jsonl")})
     write_rounds(tmp_path)
