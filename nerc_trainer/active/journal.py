@@ -199,8 +199,15 @@ class RunJournal:
 
     def newest_selection(self) -> int:
         """The round that has asked for sentences last, -1 before the first."""
-        selections = self._rounds_dir().glob("round-*/selection.json")
-        return max((int(path.parent.name.split("-")[1].split(".")[0]) for path in selections), default=-1)
+        return self._newest("selection.json")
+
+    def newest_batch(self) -> int:
+        """The round that has handed out a batch last, -1 before the first; later ones may have needed none."""
+        return self._newest("to_label.json")
+
+    def _newest(self, name: str) -> int:
+        found = self._rounds_dir().glob(f"round-*/{name}")
+        return max((int(path.parent.name.split("-")[1].split(".")[0]) for path in found), default=-1)
 
     def batch(self, number: int) -> Batch | None:
         """The batch that a round has handed out to people; None where it has not."""

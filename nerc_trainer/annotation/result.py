@@ -11,12 +11,13 @@ from nerc_trainer.errors import NercError
 if TYPE_CHECKING:
     from nerc_trainer.recipe.sections import Recipe
 
+_FOLDER = "annotation"
 _LABELS = "labels.jsonl"
 
 
 def annotation_folder(recipe: Recipe) -> Path:
     """The folder of the labels and of what is known about them."""
-    return recipe.run.dir / "annotation"
+    return recipe.run.dir / _FOLDER
 
 
 def labels_file(recipe: Recipe) -> Path:
@@ -29,10 +30,11 @@ def sweep_folder(recipe: Recipe) -> Path:
     return recipe.run.dir / "sweep"
 
 
-def label_dollars(labels: Path) -> float | None:
+def label_dollars(labels: Path, run_dir: Path) -> float | None:
     """What the replies cost that a file of labels comes from, whoever paid for them: annotate says so beside it.
 
-    None for labels that were made elsewhere.
+    None for labels that were made elsewhere, beside which a file of this name may say anything. NercError where the
+    file is that of the run in ``run_dir`` and does not say it.
     """
     about = labels.with_name("annotation.json")
     if labels.name != _LABELS or not about.is_file():
@@ -41,6 +43,8 @@ def label_dollars(labels: Path) -> float | None:
         said = json.loads(about.read_text(encoding="utf-8"))["replies"]["dollars"]
         return float(said)
     except (ValueError, KeyError, TypeError) as error:
+        if about.parent.resolve() != (run_dir / _FOLDER).resolve():
+            return None
         raise NercError(f"{about}: damaged ({error}); run `nerc-trainer annotate` again, or restore it") from error
 
 

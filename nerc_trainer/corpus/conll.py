@@ -46,11 +46,11 @@ def read_conll(
             if line.startswith(COMMENT):
                 continue
             guessed, tags_seen = columns is None and separator is None, any(map(_is_tag, (*tag_places, fields[-1])))
-            if guessed and len(fields) > 2 and not tags_seen:
+            if guessed and len(fields) > 2 and not tags_seen and (ner_column is not None or _is_text(path)):
+                tagged, spans = (" with its tag behind it", ', with "spans"') if ner_column is not None else ("", "")
                 raise NercError(
-                    f"{path}:{number}: looks like a sentence a line: {line[:60]!r}; write a word a line with its tag "
-                    'behind it and a blank line between sentences, or rows of JSON Lines such as {"text": "..."}, with '
-                    '"spans" where labels are needed'
+                    f"{path}:{number}: looks like a sentence a line: {line[:60]!r}; write a word a line{tagged} and a "
+                    f'blank line between sentences, or rows of JSON Lines such as {{"text": "..."}}{spans}'
                 )
             raise NercError(
                 f"{path}:{number}: {len(fields)} columns instead of {len(names)} ({' '.join(names)}) in {line[:80]!r}; "
@@ -111,6 +111,12 @@ def _infer_columns(path: Path, separator: str | None) -> Sequence[str]:
             return ("tokens", "pos_tags", "chunk_tags", "ner_tags")
         return ("tokens", *("_" * (len(fields) - 2)), "ner_tags")
     raise NercError(f"{path}: no sentence in the file; check data.separator, or name another file")
+
+
+def _is_text(path: Path) -> bool:
+    """Whether half the rows at least are more than two words: a few may be tokens with blanks in them."""
+    widths = [len(fields) for _, _, fields in _sure_rows(path, None)]
+    return 2 * sum(width > 2 for width in widths) >= len(widths)
 
 
 def _is_tag(text: str) -> bool:

@@ -53,6 +53,8 @@ def simulate(recipe: Recipe) -> None:
         work = with_mode(begun)
         recipe = work.recipe
         runs = make_runs(recipe, work.corpus)
+        labels = recipe.annotation.labels or labels_file(recipe)
+        paid: float | None = on_main(lambda: label_dollars(labels, recipe.run.dir))
         common = recipe_of_all(recipe)
         all_runs = Job(common, training_arguments(common), work.corpus)
         finished: list[SimulatedRun] = on_main(lambda: _finished(common, work.corpus, runs))
@@ -60,7 +62,6 @@ def simulate(recipe: Recipe) -> None:
         _play_all(all_runs, runs, finished, workers)  # first: a mistake in the recipe shows here, and at once
         full = run_cells(all_runs, full_cells(all_runs, section.seeds), workers)
         histories = on_main(lambda: [RunJournal(recipe_of(common, run).run.dir).history() for run in runs])
-        paid: float | None = on_main(lambda: label_dollars(recipe.annotation.labels or labels_file(recipe)))
         summary = summarize(runs, histories, full, words_to_ask(work.corpus), section.measure, paid)
         on_main(lambda: _write(folder, summary))
         show_simulation(summary)

@@ -70,6 +70,7 @@ def cheap_test(recipe: Recipe, only_plan: bool) -> None:
         raise NercError(
             f"cheap_test.sentences = {count}: all of data.{section.split}; --plan judges by a part of them, so lower it"
         )
+    llm_dollars = _proxy_dollars(recipe)
     first = _tag(section.model, sentences)
     second = None if section.other is None else _tag(section.other, sentences)
     types = {tag[2:] for tags in sentences.ner_tags for tag in tags if tag != "O"}
@@ -100,7 +101,7 @@ def cheap_test(recipe: Recipe, only_plan: bool) -> None:
     words = sum(len(sentences.tokens[index]) for index in sample.positions)
     if only_plan:
         plan = _plan(recipe, {**found, **_named(differences)}, words / len(sample))
-        show_plan(plan, section, _proxy_dollars(section))
+        show_plan(plan, section, llm_dollars)
         return
     figures: dict[str, Any] = {
         "model": section.model,
@@ -112,7 +113,7 @@ def cheap_test(recipe: Recipe, only_plan: bool) -> None:
         "labelled": len(sample),
         "labelled_words": words,
         "expert_dollars": expert_dollars(ExpertWork(len(sample), words), recipe.costs),
-        "llm_dollars": _proxy_dollars(section),
+        "llm_dollars": llm_dollars,
         "choice": section.choice,
         "level": section.level,
         "figures": {figure: _row(one, section.level) for figure, one in found.items()},
@@ -161,9 +162,12 @@ def _proxy_labels(
     return spans, str(section.labels)
 
 
-def _proxy_dollars(section: CheapTestSection) -> float | None:
+def _proxy_dollars(recipe: Recipe) -> float | None:
     """What the LLM's labels cost; None for another tagger's, and for labels that were made elsewhere."""
-    return None if section.labeller is not None or section.labels is None else label_dollars(section.labels)
+    section = recipe.cheap_test
+    if section.labeller is not None or section.labels is None:
+        return None
+    return label_dollars(section.labels, recipe.run.dir)
 
 
 def _expert_labels(recipe: Recipe, sentences: Sentences, labels: LabelSet, sample: Sample) -> list[list[Span]] | None:

@@ -134,7 +134,7 @@ def collect_run(folder: Path, overrides: Sequence[str] = ()) -> RunData:
         models=models,
         cell_seconds=_cell_seconds(folder),
         ledger=_ledger(folder, recipe),
-        replies_dollars=label_dollars(_labels_file(folder, recipe)),
+        replies_dollars=label_dollars(_labels_file(folder, recipe), folder),
         second_under_way=_second_dollars(folder, len(history)),
         **stages,
     )

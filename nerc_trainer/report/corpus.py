@@ -7,7 +7,7 @@ from typing import Any
 
 from nerc_trainer.plots import Chart
 from nerc_trainer.report.collect import RunData
-from nerc_trainer.report.parts import Part, Plot, Table, count
+from nerc_trainer.report.parts import MISSING, Part, Plot, Table, count
 
 _TITLES = {
     "ner_tags": "NER tags",
@@ -23,22 +23,32 @@ def corpus_part(run: RunData) -> Part | None:
     if run.analysis is None:
         return None
     splits: Mapping[str, Any] = run.analysis["splits"]
-    overview = Table(
-        "The splits",
-        ["split", "sentences", "tokens", "entities", "without entities", "new to train"],
-        [
-            [
-                name,
-                count(split["sentences"]),
-                count(split["tokens"]),
-                count(split["entities"]),
-                f"{split['sentences_without_entities']['share']:.1%}",
-                f"{split['unseen_entities']['share']:.1%}" if split["unseen_entities"] else "–",
-            ]
-            for name, split in splits.items()
-        ],
-    )
+    columns = ["split", "sentences", "tokens", "entities", "without entities", "new to train"]
+    rows = [
+        [name, count(split["sentences"]), count(split["tokens"]), *_labelled(split)] for name, split in splits.items()
+    ]
+    if any(map(_unlabelled, splits.values())):
+        columns.insert(2, "without labels")
+        for row, split in zip(rows, splits.values(), strict=True):
+            row.insert(2, count(_unlabelled(split)))
+    overview = Table("The splits", columns, rows)
     return Part("corpus", "What is in the corpus", tables=[overview], plots=list(_plots(run, splits)))
+
+
+def _unlabelled(split: Mapping[str, Any]) -> int:
+    return int(split.get("unlabelled", 0))
+
+
+def _labelled(split: Mapping[str, Any]) -> list[str]:
+    """What is said of entities: it stands for the sentences that someone has labelled; nothing where there are none."""
+    if _unlabelled(split) == split["sentences"]:
+        return [MISSING] * 3
+    unseen = split["unseen_entities"]
+    return [
+        count(split["entities"]),
+        f"{split['sentences_without_entities']['share']:.1%}",
+        f"{unseen['share']:.1%}" if unseen else MISSING,
+    ]
 
 
 def _plots(run: RunData, splits: Mapping[str, Any]) -> Iterator[Plot]:
@@ -47,20 +57,26 @@ def _plots(run: RunData, splits: Mapping[str, Any]) -> Iterator[Plot]:
         png, svg = drawn.with_suffix(".png"), drawn.with_suffix(".svg")
         if png.is_file() and svg.is_file():
             chart = Chart(f"corpus_{name}", png.read_bytes(), svg.read_text(encoding="utf-8"))
-            alt = f"Bars: {title.lower()} in {', '.join(splits)}, as shares of each split."
-            yield Plot(chart, alt, _numbers(name, title, splits))
+            counts = _drawn(name, splits)
+            alt = f"Bars: {title.lower()} in {', '.join(counts)}, as shares of each split."
+            yield Plot(chart, alt, _numbers(name, title, counts))
 
 
-def _numbers(name: str, title: str, splits: Mapping[str, Any]) -> Table:
-    if name == "entity_types":
-        counts = {split: _counts(found["entity_types"]) for split, found in splits.items()}
-    elif name == "sentence_lengths":
-        counts = {
+def _drawn(name: str, splits: Mapping[str, Any]) -> dict[str, dict[str, int]]:
+    """What a chart counts in each split that it shows: those where nobody has labelled have no tags and no types."""
+    if name == "sentence_lengths":
+        return {
             split: {str(row["words"]): int(row["sentences"]) for row in found["sentence_lengths"]["histogram"]}
             for split, found in splits.items()
         }
-    else:
-        counts = {split: _counts(found["tags"][name]) for split, found in splits.items() if name in found["tags"]}
+    found_in = {
+        split: found["entity_types"] if name == "entity_types" else found["tags"].get(name)
+        for split, found in splits.items()
+    }
+    return {split: _counts(found) for split, found in found_in.items() if found}
+
+
+def _numbers(name: str, title: str, counts: Mapping[str, Mapping[str, int]]) -> Table:
     rows = sorted({row for split in counts.values() for row in split})
     if name == "sentence_lengths":
         rows.sort(key=int)

@@ -202,8 +202,20 @@ def test_what_the_llm_cost_is_said_where_it_was_noted(run: Run, folder: Path) ->
     assert figures["llm_dollars"] == 0.75
     assert f"the expert's labels cost {figures['expert_dollars']:.2f} dollars; the LLM's of all sentences 0.75" in out
     assert "the LLM's labels of all sentences come on top: 0.75 dollars" in run(labels, "--plan")[1]
-    (folder / "annotation" / "annotation.json").write_text("{}")
-    assert "annotation.json: damaged" in run(labels)[2]
+    for elsewhere in ('{"images": [], "categories": []}', "[]", "no JSON", '{"replies": {}}'):
+        (folder / "annotation" / "annotation.json").write_text(elsewhere)
+        status, out, err = run(labels)
+        assert status == 0, err
+        assert "what the others cost is not known" in out
+
+
+def test_a_damaged_price_of_the_run_s_own_labels_shows_before_the_work(run: Run, folder: Path) -> None:
+    (folder / "run" / "annotation").mkdir(parents=True)
+    (folder / "llm.jsonl").rename(folder / "run" / "annotation" / "labels.jsonl")
+    (folder / "run" / "annotation" / "annotation.json").write_text("{}")
+    words = ["cheap_test.labels=run/annotation/labels.jsonl", "cheap_test.answers=answers.jsonl"]
+    assert "annotation.json: damaged" in run(*words)[2]
+    assert not (folder / "answers.jsonl").exists(), "nobody was asked for anything"
 
 
 def test_a_plan_needs_a_part_to_judge_by(run: Run) -> None:
@@ -300,7 +312,7 @@ def test_a_plan_asks_a_real_expert_for_a_pilot_first_and_says_so(run: Run, folde
         ({"ner_tags": ["B-PERS"]}, "unknown entity type 'PERS'; did you mean 'PER'?"),
         ({"id": "s999"}, "answers.jsonl:1: no test sentence has the id 's999'"),
         ({"tokens": ["changed"]}, "answers.jsonl:1: the tokens are not those of sentence"),
-        ({"ner_tag": []}, "answers.jsonl:1: ner_tag: unknown key, and the row has no answer; did you mean ner_tags?"),
+        ({"ner_tag": ["O"]}, "answers.jsonl:1: ner_tag: unknown key, and the row has no answer; did you mean ner_"),
         ({"spans": [{"start": 0, "end": 1, "type": "PERS"}]}, "answers.jsonl:1: sentence"),
     ],
 )

@@ -145,6 +145,13 @@ def test_runs_with_the_llm_s_labels_pay_what_these_cost(tmp_path: Path, capsys: 
         for folder in (tmp_path / "first", tmp_path / "second"):
             words = [recipe, f"run.dir={folder}", *settings]
             assert run("annotate", *words) == 0
+            about = folder / "annotation" / "annotation.json"
+            said = about.read_text()
+            about.write_text(json.dumps({**json.loads(said), "replies": {}}))
+            assert run("active", *words, "--simulate") == 1
+            assert "annotation.json: damaged" in capsys.readouterr().err
+            assert not (folder / "simulate").exists(), "nothing was trained for it"
+            about.write_text(said)
             assert run("active", *words, "--simulate") == 0
     paid = json.loads((tmp_path / "first" / "annotation" / "annotation.json").read_text())["replies"]["dollars"]
     assert paid > 0

@@ -177,14 +177,16 @@ def test_nothing_can_be_closed_without_an_answer(waiting: Waiting) -> None:
         ({**ROWS["s1"], "annotator": ["Ada"]}, "annotator = ['Ada']"),
         (
             {**ROWS["s1"], "ner_tags": None, "ner_tag": ["O"] * 4},
-            "ner_tag: unknown key, and the row has no answer; did ",
+            "ner_tag: unknown key, and the row has no answer; did you mean ner_tags?",
         ),
         ({"id": "s1", "tokens": SENTENCES["s1"], "NER-tags": ["O"] * 4}, "did you mean ner_tags?"),
         (
-            {**ROWS["s3"], "spans": None, "span": []},
+            {"id": "s3", "text": ROWS["s3"]["text"], "span": []},
             "span: unknown key, and the row has no answer; did you mean spans?",
         ),
         ({"id": "s2", "tokens": SENTENCES["s2"], "entites": []}, "did you mean entities?"),
+        ({"id": "s2", "tokens": SENTENCES["s2"], "nertags": ["O", "O", "O"]}, "did you mean ner_tags?"),
+        ({"id": "s2", "tokens": SENTENCES["s2"], "tagss": ["B-LOC", "O", "O"]}, "did you mean tags?"),
     ],
 )
 def test_what_is_wrong_is_named_and_nothing_is_imported(waiting: Waiting, row: dict[str, Any], message: str) -> None:
@@ -205,6 +207,15 @@ def test_keys_of_the_users_own_are_no_answers(waiting: Waiting) -> None:
     assert "1 sentences of the file have no answer: s1" in waiting.take({**ROWS["s1"], "ner_tags": None, **own})
     waiting.take({**ROWS["s1"], **own, "ner_tags_old": ["O"] * 4})
     assert waiting.answers() == Answers({"s1": LABELS["s1"]})
+
+
+@pytest.mark.parametrize(
+    "key", ["llm_ner_tags", "ner_tags_llm", "ner_tags_old", "old_ner_tags", "new_tags", "user_tags"]
+)
+@pytest.mark.parametrize("answer", [{}, {"ner_tags": None}])
+def test_rows_may_hold_tags_of_others(waiting: Waiting, key: str, answer: dict[str, None]) -> None:
+    row = {"id": "s1", "tokens": SENTENCES["s1"], **answer, key: ["O"] * 4, "tag": ["news"], "span": ["page 3"]}
+    assert "1 sentences of the file have no answer: s1" in waiting.take(row)
 
 
 def test_of_many_sentences_without_an_answer_the_first_are_named(tmp_path: Path) -> None:
@@ -291,6 +302,32 @@ def test_nobody_is_asked_again_for_what_came_late(waiting: Waiting, tmp_path: Pa
     assert FilesOracle(waiting.journal).label(["s2", "s1"]) == [LABELS["s2"], LABELS["s1"]]
     waiting.ask(1, "s1")
     assert FilesOracle(waiting.journal).label(["s1"]) == [LABELS["s1"]], "a batch that is answered is not waited for"
+
+
+def test_a_round_that_needed_no_batch_does_not_close_the_desk(waiting: Waiting, tmp_path: Path) -> None:
+    waiting.take(ROWS["s1"], close=True)
+    go_on(waiting, 0, "s1")
+    waiting.journal.write_selection(1, {"ids": ["s2"]})
+    assert "they are kept, and round 1, if the run has one, learns from them too" in waiting.take(ROWS["s2"])
+    assert FilesOracle(waiting.journal).label(["s2"]) == [LABELS["s2"]], "so that round 1 hands out no batch"
+    waiting.journal.write_labels(1, [LABELS["s2"]])
+    said = waiting.take(ROWS["s2"], ROWS["s3"])
+    assert "1 answers were there already\n" in said
+    assert "they are kept, and round 2, if the run has one, learns from them too" in said
+    assert waiting.journal.late_answers() == [LABELS["s3"]]
+    with pytest.raises(NercError, match="waits for no answer; go on with"):
+        export_batch(waiting.run_dir, "jsonl", tmp_path / "out.jsonl")
+    write_json(waiting.run_dir / "state.json", {"status": "finished", "reason": "enough"})
+    with pytest.raises(NercError, match=r"this run is finished \(enough\)"):
+        export_batch(waiting.run_dir, "jsonl", tmp_path / "out.jsonl")
+    assert "1 answers were there already" in waiting.take(ROWS["s3"])
+
+
+def test_a_finished_run_that_never_asked_people_says_that_it_is(tmp_path: Path) -> None:
+    (tmp_path / "recipe.resolved.yaml").write_text("{}")
+    write_json(tmp_path / "state.json", {"status": "finished", "reason": "enough"})
+    with pytest.raises(NercError, match=r"this run is finished \(enough\)"):
+        export_batch(tmp_path, "jsonl", tmp_path / "out.jsonl")
 
 
 def test_a_late_answer_is_replaced_only_where_that_is_meant(waiting: Waiting) -> None:

@@ -92,14 +92,28 @@ def test_mistakes_are_told_with_file_and_line(tmp_path: Path, text: str | bytes,
     assert "\n" not in str(error.value)
 
 
-def test_text_without_labels_is_told_how_to_be_written(tmp_path: Path) -> None:
-    (tmp_path / "letters.txt").write_text("Hello\nI took two tablets.\n")
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "Hello\nI took two tablets.\n",
+            "letters.txt:2: looks like a sentence a line: 'I took two tablets.'; write a word a line and a blank line "
+            'between sentences, or rows of JSON Lines such as {"text": "..."}',
+        ),
+        (
+            "We\nlove\nNew York City\n",
+            "letters.txt:3: 3 columns instead of 1 (tokens) in 'New York City'; mend the row",
+        ),
+    ],
+)
+def test_text_without_labels_is_told_how_to_be_written(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "letters.txt").write_text(text)
     (tmp_path / "dev.conll").write_text("Dev B-LOC\n")
     data = DataSection(train=str(tmp_path / "letters.txt"), dev=str(tmp_path / "dev.conll"))
-    with pytest.raises(
-        NercError, match=r'letters\.txt:2: looks like a sentence a line: .* such as \{"text": "\.\.\."\}'
-    ):
+    with pytest.raises(NercError) as error:
         load_corpus(data, unlabelled_train=True)
+    assert said in str(error.value)
+    assert ("spans" in str(error.value), "tag behind" in str(error.value)) == (False, False)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ from nerc_trainer.report.about import public_values
 from nerc_trainer.report.alone import ExpertCurve, alone, expert_curve
 from nerc_trainer.report.cheap import cheap_part
 from nerc_trainer.report.collect import RunData, collect_run
+from nerc_trainer.report.corpus import corpus_part
 from nerc_trainer.report.costs import costs_part
 from nerc_trainer.report.curves import apart, labels_of, rounds_part
 from nerc_trainer.report.models import front, gains, models_of
@@ -546,6 +547,20 @@ def test_nobody_else_has_paid_for_what_the_ledger_holds_to_the_picodollar(tmp_pa
     assert "Others paid" not in " ".join(part(collect_run(tmp_path), costs_part).text)
 
 
+def test_a_file_beside_labels_from_elsewhere_is_not_annotate_s(tmp_path: Path) -> None:
+    write_rounds(tmp_path / "run")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "labels.jsonl").write_text('{"tokens": ["a"], "llm_tags": ["O"]}\n')
+    (tmp_path / "data" / "annotation.json").write_text('{"images": []}')
+    write_recipe(tmp_path / "run", annotation={"labels": str(tmp_path / "data" / "labels.jsonl")})
+    assert collect_run(tmp_path / "run").replies_dollars is None
+    write_json(tmp_path / "run" / "annotation" / "annotation.json", {"images": []})
+    (tmp_path / "run" / "annotation" / "labels.jsonl").write_text("")
+    write_recipe(tmp_path / "run")
+    with pytest.raises(NercError, match=r"annotation\.json: damaged \('replies'\)"):
+        collect_run(tmp_path / "run")
+
+
 def test_labels_that_were_made_elsewhere_have_no_price(tmp_path: Path) -> None:
     write_recipe(tmp_path, annotation={"labels": str(tmp_path / "given.jsonl")})
     write_rounds(tmp_path)
@@ -761,6 +776,30 @@ def test_a_page_that_is_too_large_says_why(tmp_path: Path, capsys: pytest.Captur
     assert "are those of 'What was selected': lower report.sentences" in said
     assert main_status("report", str(folder), "report.sentences=1") == 0
     assert (folder / "report" / "index.html").stat().st_size < 3_000_000
+
+
+def test_of_what_nobody_has_labelled_nothing_is_said(tmp_path: Path) -> None:
+    write_rounds(tmp_path)
+    write_stages(tmp_path)
+    path = tmp_path / "analysis" / "analysis.json"
+    found = json.loads(path.read_text())
+    dev = found["splits"]["dev"]
+    nothing = {"count": 0, "share": 0.0}
+    train = {**dev, "unlabelled": 100, "entities": 0, "tags": {}, "entity_types": {}}
+    train |= {"sentences_without_entities": nothing, "unseen_entities": None}
+    found["splits"] = {"train": train, "dev": {**dev, "unlabelled": 40, "unseen_entities": None}}
+    write_json(path, found)
+    part = corpus_part(collect_run(tmp_path))
+    assert part is not None
+    (table,) = part.tables
+    assert table.columns[:4] == ["split", "sentences", "without labels", "tokens"]
+    assert table.rows[0] == ["train", "100", "100", "1,000", "–", "–", "–"]
+    assert table.rows[1] == ["dev", "100", "40", "1,000", "150", "20.0%", "–"]
+    plots = {plot.chart.name: plot for plot in part.plots}
+    for name in ("corpus_ner_tags", "corpus_entity_types"):
+        assert " in dev, as" in plots[name].alt
+        assert plots[name].numbers.columns == ["name", "dev"]
+    assert " in train, dev, as" in plots["corpus_sentence_lengths"].alt
 
 
 def test_a_ledger_that_is_something_else(tmp_path: Path) -> None:

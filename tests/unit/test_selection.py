@@ -429,30 +429,38 @@ def test_a_round_waits_for_people_and_goes_on_with_what_they_have_answered(make_
     assert len(pool) == 7
 
 
-@pytest.mark.parametrize("chosen_again", [False, True])
-def test_late_answers_join_the_next_round_and_are_paid_once(make_sampling: MakeSampling, chosen_again: bool) -> None:
-    def answer(name: str) -> ExpertLabel:
-        return ExpertLabel(name, ["O"] * LENGTHS[int(name[1:])], "Ada", seconds=3.0)
+def answer(name: str) -> ExpertLabel:
+    return ExpertLabel(name, ["O"] * LENGTHS[int(name[1:])], "Ada", seconds=3.0)
 
-    def sampling_by_people() -> Sampling:
-        again = make_sampling(initial_expert=0.4, query_size=6 if chosen_again else 1)
-        again.sampler.oracle = FilesOracle(again.journal)
-        return again
 
-    sampling = sampling_by_people()
+def close_first_batch(sampling: Sampling, late: int) -> tuple[list[str], list[str]]:
+    """Round 0 asks people for four sentences, learns from the answer to the first and is over; then ``late`` others are
+    answered. Returns all four, and those."""
+    sampling.sampler.oracle = FilesOracle(sampling.journal)
     first = sampling.begin(0)
     sampling.journal.write_answers(0, Answers({first[0]: answer(first[0])}, closed=True))
     assert sampling.begin(0) == first[:1]
     sampling.journal.append({"round": 0})
-    if chosen_again:  # before the batch is chosen, which is all but a sentence of the pool
-        sampling.journal.write_late_answers(map(answer, first[1:]))
+    sampling.journal.write_late_answers(map(answer, first[1 : 1 + late]))
+    return first, first[1 : 1 + late]
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_late_answers_join_the_next_round_and_are_paid_once(make_sampling: MakeSampling, before: bool) -> None:
+    def sampling_by_people() -> Sampling:
+        again = make_sampling(initial_expert=0.4, query_size=6 if before else 1)
+        again.sampler.oracle = FilesOracle(again.journal)
+        return again
+
+    sampling = sampling_by_people()
+    first, _ = close_first_batch(sampling, late=3 if before else 0)
     batch = sampling.begin(1)
     assert sampling.sampler.waits
-    if not chosen_again:
+    if before:
+        assert not set(batch) & set(first), "nobody is asked again for what is answered"
+    else:
         sampling.journal.write_late_answers(map(answer, [name for name in first[1:] if name not in batch]))
-    asked = set(batch) - {label.id for label in sampling.journal.late_answers()}
-    assert (asked < set(batch)) == chosen_again
-    sampling.journal.write_answers(1, Answers({name: answer(name) for name in asked}))
+    sampling.journal.write_answers(1, Answers({name: answer(name) for name in batch}))
     everything = sampling.begin(1)
     assert not sampling.sampler.waits
     assert everything[: len(batch)] == batch
@@ -468,3 +476,70 @@ def test_late_answers_join_the_next_round_and_are_paid_once(make_sampling: MakeS
     again.training_set.add_expert(again.journal.expert_labels())
     assert again.training_set.counts() == counts
     assert again.training_set.fingerprint() == sampling.training_set.fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("budget", "asked"),
+    [({"sentences": 5}, 1), ({"words": 26}, 1), ({"dollars": 0.15}, 1), ({"sentences": 4}, 0), ({"dollars": 0.12}, 0)],
+)
+def test_late_answers_are_paid_out_of_the_budget_of_the_batch_that_is_chosen_after_them(
+    make_recipe: Callable[..., Recipe], wordpiece: PreTrainedTokenizerFast, budget: dict[str, float], asked: int
+) -> None:
+    costs = {"expert_by": "seconds", "expert_wage": 36.0, "expert_seconds_per_word": 0.5}  # a cent a second
+    recipe = make_recipe(active={"initial_expert": 0.4, "query_size": 9, "budget": budget}, costs=costs)
+    sampling = Sampling(recipe, wordpiece, UNCERTAINTY, LENGTHS)
+    first, late = close_first_batch(sampling, late=3)
+    assert sampling.sampler.can_ask(), "for what is answered has to be learnt"
+    learnt = sampling.begin(1)
+    selection = sampling.journal.selection(1)
+    assert selection is not None
+    assert len(selection["ids"]) == asked
+    assert sampling.sampler.waits == (asked > 0)
+    assert not set(selection["ids"]) & set(first)
+    if asked:
+        sampling.journal.write_answers(1, Answers({name: answer(name) for name in selection["ids"]}))
+        learnt = sampling.begin(1)
+    assert learnt == [*selection["ids"], *late]
+    sampling.journal.append({"round": 1})
+    counts = sampling.training_set.counts()
+    assert counts["expert_sentences"] == 4 + asked
+    assert counts["expert_words"] <= budget.get("words", 99)
+    assert expert_dollars(ExpertWork.of(counts), recipe.costs) <= budget.get("dollars", 99) + 1e-9
+    assert not sampling.sampler.can_ask()
+
+
+def test_a_pool_that_came_late_whole_is_learnt_without_a_question(make_sampling: MakeSampling) -> None:
+    sampling = make_sampling(initial_expert=0.99, query_size=2, diversity="kmeans")
+    _, late = close_first_batch(sampling, late=9)
+    assert sampling.sampler.can_ask()
+    assert sampling.begin(1) == late
+    assert sampling.sampler.selection["priorities"] == [None] * 9
+    sampling.journal.append({"round": 1})
+    assert not sampling.sampler.can_ask()
+
+
+class AgreesWithNothing:
+    """In a second LLM's place: what it was asked about."""
+
+    seconds = 0.0
+
+    def __init__(self) -> None:
+        self.asked: set[int] = set()
+
+    def agree(self, trainer: object, number: int, sentences: np.ndarray) -> list[bool]:
+        self.asked.update(sentences.tolist())
+        return [False] * len(sentences)
+
+    def summary(self, number: int, settled: Sequence[str], asked: int) -> dict[str, Any]:
+        return {"asked": asked, "settled": list(settled), "dollars": 0.0}
+
+
+def test_a_second_llm_is_not_asked_what_people_have_answered(
+    make_recipe: Callable[..., Recipe], wordpiece: PreTrainedTokenizerFast
+) -> None:
+    sampling = Sampling(make_recipe(active={"initial_expert": 0.4, "query_size": 9}), wordpiece, UNCERTAINTY, LENGTHS)
+    first, late = close_first_batch(sampling, late=2)
+    second = AgreesWithNothing()
+    sampling.sampler._second = second  # type: ignore[assignment]
+    sampling.begin(1)
+    assert {f"s{index}" for index in second.asked} == {f"s{index}" for index in range(10)} - {first[0], *late}

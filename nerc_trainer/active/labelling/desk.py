@@ -106,7 +106,10 @@ def how_to_go_on(journal: RunJournal) -> str:
 
 
 class _Desk:
-    """A run's newest batch; NercError where there is none."""
+    """A run's newest batch; NercError where there is none.
+
+    Rounds after it have none: all that they had asked for was answered already, or they were cut off before.
+    """
 
     def __init__(self, run_dir: Path) -> None:
         if not (run_dir / "recipe.resolved.yaml").is_file():
@@ -114,8 +117,10 @@ class _Desk:
                 f"{run_dir}: not a run's folder (it has no recipe.resolved.yaml); give the run.dir of a run"
             )
         self.journal = RunJournal(run_dir)
-        self.number = self.journal.newest_selection()
+        self.number = self.journal.newest_batch()
         batch = self.journal.batch(self.number)
+        if batch is None and (reason := self.journal.finished) is not None:
+            raise NercError(f"{run_dir}: {_finished(reason)}")
         if batch is None:
             raise NercError(
                 f"{run_dir}: no batch waits for labels; `nerc-trainer active` with active.oracle=files makes one"
@@ -157,7 +162,9 @@ class _Desk:
             return "they are kept, but this run is finished"
         if self.is_open:
             return f"round {self.number} learns from them too"
-        return f"they are kept, and round {self.number + 1}, if the run has one, learns from them too"
+        newest = self.journal.newest_selection()
+        learns = newest if self.journal.labels(newest) is None else newest + 1
+        return f"they are kept, and round {learns}, if the run has one, learns from them too"
 
     def asked(self) -> dict[str, Question]:
         """Every sentence that the run has asked people for, by its id."""
@@ -166,7 +173,7 @@ class _Desk:
 
     def settled(self) -> dict[str, ExpertLabel]:
         """The labels of the rounds that have gone on, by id."""
-        rounds = [self.journal.labels(number) for number in range(self.number + 1)]
+        rounds = [self.journal.labels(number) for number in range(self.journal.newest_selection() + 1)]
         return {label.id: label for labels in rounds for label in labels or []}
 
 

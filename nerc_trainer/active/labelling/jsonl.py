@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,7 +14,6 @@ from nerc_trainer.errors import NercError
 
 _TAGS = ("ner_tags", "tags")
 _SPANS = ("spans", "entities")
-_ALIKE = 0.8  # ner_tag and ner-tags are; pos_tags and llm_spans, which rows may hold, are not
 _YEAR = 366 * 24 * 3600
 
 
@@ -32,8 +30,8 @@ def rows_of_jsonl(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 def read_jsonl_row(place: str, row: dict[str, Any]) -> Given:
     """The answer in a row: ``tokens`` with ``ner_tags``, or with ``spans`` in words; or ``text`` with ``spans``.
 
-    A row without labels, or with null for them, is no answer. What is neither raises NercError, and so does a key that
-    is nearly one of these.
+    A row without labels, or with null for them, is no answer. What is neither raises NercError, and so do labels under
+    a key that is nearly one of these.
     """
     words = read_tokens(row) if "tokens" in row else None
     text = row.get("text") if words is None else None
@@ -64,11 +62,26 @@ def read_jsonl_row(place: str, row: dict[str, Any]) -> Given:
 
 
 def _refuse_misspelt(row: Mapping[str, Any]) -> None:
-    """A list under a key that is nearly that of an answer is somebody's work, and no sentence without an answer."""
-    for key, value in row.items():
-        near = difflib.get_close_matches(key.lower(), (*_TAGS, *_SPANS), n=1, cutoff=_ALIKE)
-        if near and isinstance(value, list):
-            raise NercError(f"{key}: unknown key, and the row has no answer; did you mean {near[0]}?")
+    """Labels under a key that is nearly that of an answer are somebody's work, and no sentence without an answer."""
+    for key, value in row.items():  # of an answer's own keys the value is null here
+        for wanted in (*_TAGS, *_SPANS):
+            if _is_nearly(key, wanted) and (_are_tags(value) if wanted in _TAGS else _are_spans(value)):
+                raise NercError(f"{key}: unknown key, and the row has no answer; did you mean {wanted}?")
+
+
+def _is_nearly(key: str, wanted: str) -> bool:
+    """Whether two keys have the same letters, or one lacks a single one of them. A letter that differs makes new_tags,
+    which is a key of people's own as llm_ner_tags is."""
+    short, long = sorted((word.lower().replace("-", "").replace("_", "") for word in (key, wanted)), key=len)
+    return short == long or short in [long[:at] + long[at + 1 :] for at in range(len(long))]
+
+
+def _are_tags(value: Any) -> bool:
+    return isinstance(value, list) and any(tag == "O" or (isinstance(tag, str) and tag[1:2] == "-") for tag in value)
+
+
+def _are_spans(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(span, dict) for span in value)
 
 
 def read_annotator(value: Any) -> str:
