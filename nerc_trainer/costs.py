@@ -33,6 +33,14 @@ class ExpertWork:
             counts.get("timed_words", 0),
         )
 
+    def __add__(self, other: ExpertWork) -> ExpertWork:
+        return ExpertWork(
+            self.sentences + other.sentences,
+            self.words + other.words,
+            self.seconds + other.seconds,
+            self.timed_words + other.timed_words,
+        )
+
 
 def expert_dollars(work: ExpertWork, costs: CostsSection) -> float:
     """Money for an expert's labels, by words, sentences or seconds as `costs.expert_by` says.

@@ -230,6 +230,12 @@ class RunJournal:
         """What people have answered for sentences that a round had gone on without, and a later one learns from."""
         return _read_rows(self.run_dir / "late_answers.jsonl", lambda row: ExpertLabel(**row)) or []
 
+    def late_to_learn(self) -> list[ExpertLabel]:
+        """Those of the late answers that no round that is over has learnt from."""
+        late = self.late_answers()
+        learnt = {label.id for label in self.expert_labels()} if late else set()
+        return [label for label in late if label.id not in learnt]
+
     def write_late_answers(self, answers: Iterable[ExpertLabel]) -> None:
         self._write_labels(self.run_dir / "late_answers.jsonl", answers)
 

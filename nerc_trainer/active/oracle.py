@@ -58,8 +58,7 @@ class FilesOracle:
 
     def label(self, ids: Sequence[str]) -> list[ExpertLabel] | None:
         answers = self._journal.answers(self._journal.newest_selection())
-        learnt = {label.id for label in self._journal.expert_labels()}
-        late = {label.id: label for label in self._journal.late_answers() if label.id not in learnt}
+        late = {label.id: label for label in self._journal.late_to_learn()}
         known = late | answers.by_id
         found = [known[name] for name in ids if name in known]
         if not answers.closed and len(found) < len(ids):

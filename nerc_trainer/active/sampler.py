@@ -67,6 +67,7 @@ class EntropySamplerCallback(RoundCallback):
         self._size = round_size(recipe.active, recipe.costs)
         self._part = PoolPart(recipe, journal, len(training_set.ids))
         self._tokens, self._llm_confidence, self._second = tokens, llm_confidence, second
+        self._late: list[ExpertLabel] = []  # answers that the next round learns from, when `_free_pool` looked last
 
     def on_round_begin(
         self,
@@ -97,14 +98,28 @@ class EntropySamplerCallback(RoundCallback):
         self.selection = answered(selection, labels)
 
     def can_ask(self) -> bool:
-        """Whether pool and budget have room for one more sentence."""
-        pool = self.training_set.pool()
+        """Whether pool and budget have room for one more sentence, or answers that came late wait to be learnt."""
+        pool = self._free_pool()
+        return bool(self._late) or self._has_room(pool)
+
+    def _has_room(self, pool: np.ndarray) -> bool:
         sentences, words = self._left()
         return bool(len(pool) and sentences >= 1 and words >= self.training_set.words[pool].min())
 
-    def _select(self, trainer: NercTrainer, round_number: int) -> dict[str, Any]:
+    def _free_pool(self) -> np.ndarray:
+        """The pool, int64, without the sentences whose answers came late and wait to be learnt."""
+        self._late = on_main(self.journal.late_to_learn)
+        names = {label.id for label in self._late}
+        places = [index for index, name in enumerate(self.training_set.ids) if name in names] if names else []
         pool = self.training_set.pool()
+        return pool[~np.isin(pool, places)]
+
+    def _select(self, trainer: NercTrainer, round_number: int) -> dict[str, Any]:
+        pool = self._free_pool()
         initial = round_number == 0
+        if self._late and not self._has_room(pool):
+            nothing = {"sentences": len(pool), "mean_priority": None}
+            return {"strategy": self._active.strategy, "ids": [], "priorities": [], "pool": nothing}
         if not initial:
             self._size = round_size(self._active, at_pace(self._costs, self._work()), round_number)
         if initial:
@@ -213,7 +228,15 @@ class EntropySamplerCallback(RoundCallback):
         return budget_left(self._active.budget, self._work(), self._costs)
 
     def _work(self) -> ExpertWork:
-        return ExpertWork.of(self.training_set.counts())
+        """What the expert has done, with the answers that came late: they are paid for by the round to come."""
+        timed = [label for label in self._late if label.seconds is not None]
+        late = ExpertWork(
+            len(self._late),
+            sum(len(label.ner_tags) for label in self._late),
+            sum(label.seconds or 0.0 for label in timed),
+            sum(len(label.ner_tags) for label in timed),
+        )
+        return ExpertWork.of(self.training_set.counts()) + late
 
     def _ask(self, round_number: int, ids: list[str]) -> list[ExpertLabel] | None:
         labels = self.journal.labels(round_number)

@@ -33,8 +33,8 @@ class Budget(Section):
         default=None,
         gt=0,
         description="Dollars that the expert's time costs at most. "
-        "Where costs.expert_by is seconds, what is left buys words at the pace seen so far, so only labels that "
-        "take longer than those before go beyond it.",
+        "Where costs.expert_by is seconds, what is left buys words at the pace seen so far, and labels that take "
+        "longer go beyond it.",
     )
 
     @model_validator(mode="after")
@@ -187,7 +187,11 @@ class ActiveSection(Section):
     min_iterations: int = Field(default=10, ge=0, description="Rounds before the run may stop for lack of gain.")
     max_iterations: int = Field(default=15, ge=0, description="Rounds after which the run stops in any case.")
     patience: int = Field(default=1, ge=1, description="Rounds in a row without a gain that stop the run.")
-    budget: Budget | None = Field(default=None, description="Limit on the expert's labels; null for none.")
+    budget: Budget | None = Field(
+        default=None,
+        description="Limit on the expert's labels; null for none. Late answers to a closed batch can go beyond it, if "
+        "they come after the next batch was chosen.",
+    )
     stop: StopSection = Field(default_factory=StopSection, description="Further reasons to end the rounds.")
     token_budget: int | None = Field(
         default=None,
