@@ -1,5 +1,6 @@
 """The verb that writes a page about a run."""
 
+import os
 from pathlib import Path
 
 import click
@@ -23,8 +24,9 @@ def report(runs: tuple[str, ...]) -> None:
     It shows what the run has so far: rounds, costs, experiments, labels, selected sentences. Of further RUNs only the
     learning curves join. A finished run can be counted at other prices (costs.what_if).
     """
-    folders = [Path(word) for word in runs if "=" not in word or Path(word).is_dir()]
-    overrides = [word for word in runs if "=" in word and not Path(word).is_dir()]
+    # os.path: a Path refuses to look at a value that is longer than a file's name may be.
+    overrides = [word for word in runs if "=" in word and not os.path.isdir(word)]
+    folders = [Path(word) for word in runs if word not in overrides]
     if not folders:
         raise click.UsageError("give the folder of at least one run")
     from nerc_trainer.report.page import write_report

@@ -23,6 +23,7 @@ _ADDRESS = re.compile(
 # What no one calls a variable: sixteen letters with digits among them, and no underscore.
 _RANDOM = re.compile(r"(?=[A-Z]*[0-9])[A-Z0-9]{16,}")
 _KEY_VARIABLE = ("annotation", "endpoints", "*", "api_key_env")
+_PRICE = ("annotation", "prices", "*")  # of a model, whose name may hold dots: X.api_key=... is such a name
 _PROSE = [("annotation", "types", "*", name) for name in ("title", "description")]  # may speak of addresses
 
 
@@ -73,7 +74,8 @@ def _is_secret(place: Place, value: Any, known: frozenset[str]) -> bool:
         return True
     if _holds_one(str(place[-1])):
         return True
-    return ".".join(key) not in known and bool(_NAME.search(str(place[-1])))
+    unknown = ".".join(key) not in known or (key == _PRICE and not isinstance(value, dict))
+    return unknown and bool(_NAME.search(str(place[-1])))
 
 
 def _holds_one(text: str) -> bool:

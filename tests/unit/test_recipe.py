@@ -386,6 +386,7 @@ LLM_KEY, HUB_TOKEN = "sk-proj-" + "a1B2" * 8, "hf_" + "a1B2" * 8
         ("annotation.types.DRUG.api_key={}", "s3cr3t-value", OF_LLM),
         ("annotation.types={{DRUG: {{title: {}}}}}", LLM_KEY, OF_LLM),
         ("annotation.prices={{{}: {{input: 1, output: 1}}}}", LLM_KEY, OF_LLM),
+        ("annotation.prices.X.api_key={}", "s3cr3t-value", OF_LLM),
         ("costs.what_if.senior.secret={}", "s3cr3t-value", "a recipe holds none; remove it"),
         ("run.password={}", "s3cr3t-value", "a recipe holds none; remove it"),
         ("annotation.endpoints=[{{base_url: 'http://h/v1', api_key_env: {}}}]", LLM_KEY, "such as OPENAI_API_KEY"),

@@ -687,6 +687,7 @@ def test_only_prices_and_the_page_may_be_said_otherwise(tmp_path: Path, capsys: 
     assert "report.sentencs = 5: unknown key; did you mean report.sentences?" in " ".join(
         failed(capsys, str(tmp_path), "report.sentencs=5").split()
     )
+    assert "report.sentences = xxx" in failed(capsys, str(tmp_path), "report.sentences=" + "x" * 300)
     said = failed(capsys, str(tmp_path), "costs.what_if.senior.expert_wag=90")
     wrong = "command line: costs.what_if.senior.expert_wag = 90"
     assert f"{wrong}: unknown key; did you mean costs.what_if.senior.expert_wage?" in " ".join(said.split())
