@@ -91,13 +91,25 @@ class PoolPart:
         on_main(lambda: self._write(round_number, known))
         return Scored(priorities(known[:, pool], pool), places, part)
 
+    def pass_over(self, round_number: int) -> None:
+        """Hand the scores on in a round that chooses nothing. Call it on every rank."""
+        if self._fraction is None:
+            return
+
+        def hand_on() -> None:
+            last = self._read(round_number - 1)
+            self._write(round_number, np.empty((0, self._sentences)) if last is None else last)
+
+        on_main(hand_on)
+
     def _read(self, round_number: int) -> np.ndarray | None:
         """The newest score of each sentence after a round, float64 [measures, sentences]; None before the first."""
         if round_number < 1:
             return None
         path = self._path(round_number)
         try:
-            return np.load(io.BytesIO(path.read_bytes()), allow_pickle=False).astype(np.float64)
+            scores = np.load(io.BytesIO(path.read_bytes()), allow_pickle=False).astype(np.float64)
+            return scores if len(scores) else None
         except (OSError, ValueError, EOFError) as error:
             raise NercError(f"{path}: missing or damaged ({error}); {WAY_OUT}") from error
 

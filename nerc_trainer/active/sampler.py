@@ -118,6 +118,7 @@ class EntropySamplerCallback(RoundCallback):
         pool = self._free_pool()
         initial = round_number == 0
         if self._late and not self._has_room(pool):
+            self._part.pass_over(round_number)
             nothing = {"sentences": len(pool), "mean_priority": None}
             return {"strategy": self._active.strategy, "ids": [], "priorities": [], "pool": nothing}
         if not initial:

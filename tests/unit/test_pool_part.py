@@ -126,6 +126,16 @@ def test_a_part_does_not_hang_on_what_was_written_after_the_round_before(pool: P
     assert sorted(path.name for path in (tmp_path / "run" / "scores").iterdir()) == ["round-02.npy", "round-03.npy"]
 
 
+def test_a_round_that_chooses_nothing_hands_the_scores_on(pool: Pool) -> None:
+    pool.part.pass_over(1)
+    assert pool.score(2).part is None, "nothing was scored before"
+    found = pool.score(3)
+    pool.part.pass_over(4)
+    later = pool.score(5)
+    assert later.part is not None
+    np.testing.assert_allclose(later.priorities, found.priorities, atol=1e-6)
+
+
 def test_scores_that_are_gone_or_damaged_are_named(pool: Pool, tmp_path: Path) -> None:
     pool.score(1)
     path = tmp_path / "run" / "scores" / "round-01.npy"

@@ -518,6 +518,21 @@ def test_a_pool_that_came_late_whole_is_learnt_without_a_question(make_sampling:
     assert not sampling.sampler.can_ask()
 
 
+def test_a_round_of_late_answers_alone_keeps_what_a_later_one_chooses_its_part_by(make_sampling: MakeSampling) -> None:
+    def sampling_with(sentences: int) -> Sampling:
+        return make_sampling(initial_expert=0.4, query_size=1, pool_fraction=0.5, budget={"sentences": sentences})
+
+    sampling = sampling_with(4)
+    _, late = close_first_batch(sampling, late=3)
+    assert sampling.begin(1) == late, "the budget has no room for more"
+    sampling.journal.append({"round": 1})
+    raised = sampling_with(6)
+    raised.training_set.add_expert(raised.journal.expert_labels())
+    for number in (2, 3):
+        assert len(raised.begin(number)) == 1
+        raised.journal.append({"round": number})
+
+
 class AgreesWithNothing:
     """In a second LLM's place: what it was asked about."""
 
