@@ -1,30 +1,24 @@
 """What a run has done so far, on disk, so that a killed run carries on where it was.
 
-A round grows in `rounds/round-NN.partial/`: first what a second LLM has said, where one is asked, and what was selected
-(and, where people label, their batch and the answers that have come so far), then the expert's labels, then the
-trained model, then its figures. Each appears whole or not at all. The folder becomes `rounds/round-NN/` when all of it
-is there.
-Only rank 0 holds a journal.
+Each round has its own folder (`RoundFolder`); here stands what is of the run as a whole. Only rank 0 holds a journal.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
-from nerc_trainer.active.labelling.batch import Batch
 from nerc_trainer.active.oracle import ExpertLabel
+from nerc_trainer.active.round_folder import RoundFolder
 from nerc_trainer.active.second import SecondAnswer
+from nerc_trainer.active.stored import WAY_OUT, read_json, read_rows, write_labels
 from nerc_trainer.errors import NercError
-from nerc_trainer.files import sync_folder, write_json, write_text
+from nerc_trainer.files import write_json, write_text
 from nerc_trainer.hub.seal import check_seal
 from nerc_trainer.recipe.sections import changed_keys, dump_recipe
 from nerc_trainer.run_lock import lock_run
@@ -33,9 +27,7 @@ if TYPE_CHECKING:
     from nerc_trainer.recipe.sections import Recipe
 
 
-Row = TypeVar("Row")
-_NO_ROWS = "\n"
-WAY_OUT = "restore it from a copy, or begin again with another run.dir"
+Decided = TypeVar("Decided")
 # What may be said otherwise when a run carries on: it changes no figure, or the fingerprints of the corpus cover it.
 _FREE_KEYS = (
     *("run.dir", "run.name", "data.train", "data.dev", "data.test", "annotation.*", "sweep.*"),
@@ -43,14 +35,6 @@ _FREE_KEYS = (
     *("costs.gpu_dollars_per_hour", "costs.what_if.*", "report.*"),
     *("hub.deadline_seconds", "hub.endpoint", "training.logging_*", "training.report_to", "training.disable_tqdm"),
 )
-
-
-@dataclass(frozen=True)
-class Answers:
-    """What people have answered of a batch so far, and whether no more is waited for."""
-
-    by_id: dict[str, ExpertLabel] = field(default_factory=dict)
-    closed: bool = False
 
 
 class RunJournal:
@@ -69,7 +53,7 @@ class RunJournal:
         corpus are not those it began with.
         """
         self._lock = lock_run(self.run_dir)
-        state = self._read("state.json")
+        state = read_json(self.run_dir / "state.json")
         begun = any(self._rounds_dir().glob("round-*/selection.json"))
         if state is None and begun:
             raise NercError(f"{self.run_dir / 'state.json'}: missing beside rounds; restore it or use another run.dir")
@@ -126,7 +110,7 @@ class RunJournal:
     @property
     def finished(self) -> str | None:
         """Why the run ended, or None while it goes on; also of a run that is not open."""
-        state = self._state or self._read("state.json") or {}
+        state = self._state or read_json(self.run_dir / "state.json") or {}
         return state["reason"] if state.get("status") == "finished" else None
 
     def finish(self, reason: str) -> None:
@@ -136,7 +120,7 @@ class RunJournal:
 
     def history(self) -> list[dict[str, Any]]:
         """The lines of the rounds that are over: saved and handed to publishing, of which the last may not be done."""
-        return _read_rows(self.run_dir / "history.jsonl", lambda row: row) or []
+        return read_rows(self.run_dir / "history.jsonl", lambda row: row) or []
 
     def append(self, record: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Add a round's line to history.jsonl, in one step, and return all lines."""
@@ -150,11 +134,11 @@ class RunJournal:
 
     def expert_labels(self) -> list[ExpertLabel]:
         """All labels that the expert has given in the rounds that are over, in their order."""
-        return [label for row in self.history() for label in self.labels(row["round"]) or []]
+        return [label for row in self.history() for label in self.round(row["round"]).labels() or []]
 
     def second_labels(self) -> list[SecondAnswer]:
         """All that the second LLM has settled in the rounds that are over."""
-        return [answer for row in self.history() for answer in self.settled(row["round"])]
+        return [answer for row in self.history() for answer in self.round(row["round"]).settled()]
 
     def confirm(self, number: int, published: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Write into a round's line what became of its publication, in one step, and return all lines."""
@@ -165,7 +149,7 @@ class RunJournal:
         self._write_history(history)
         return history
 
-    def decide(self, name: str, now: Row) -> Row:
+    def decide(self, name: str, now: Decided) -> Decided:
         """What the run has decided under this name at its first start; that is ``now`` if it has not yet."""
         decided = self._state.setdefault("decided", {})
         if name not in decided:
@@ -173,29 +157,11 @@ class RunJournal:
             write_json(self.run_dir / "state.json", self._state)
         return decided[name]
 
-    # One round
+    # Its rounds
 
-    def note_seconds(self, number: int, phase: str, seconds: float) -> None:
-        """Keep how long a phase of a round took, whose result is about to be written; the last try is what counts."""
-        write_json(self._round(number) / "seconds.json", self.seconds(number) | {phase: seconds})
-
-    def seconds(self, number: int) -> dict[str, float]:
-        """What `note_seconds` was told of a round."""
-        return self._read(self._round(number) / "seconds.json") or {}
-
-    def selection(self, number: int) -> dict[str, Any] | None:
-        """What a round has asked for, once that is decided."""
-        return self._read(self._round(number) / "selection.json")
-
-    def write_selection(self, number: int, selection: Mapping[str, Any]) -> None:
-        write_json(self._round(number) / "selection.json", dict(selection))
-
-    def agreement(self, number: int) -> dict[str, Any] | None:
-        """How a round's scores agree with those in float32, once that is known."""
-        return self._read(self._round(number) / "agreement.json")
-
-    def write_agreement(self, number: int, agreement: Mapping[str, Any]) -> None:
-        write_json(self._round(number) / "agreement.json", dict(agreement))
+    def round(self, number: int) -> RoundFolder:
+        """The folder of one round, of the next one too."""
+        return RoundFolder(self._rounds_dir(), number)
 
     def newest_selection(self) -> int:
         """The round that has asked for sentences last, -1 before the first."""
@@ -209,26 +175,9 @@ class RunJournal:
         found = self._rounds_dir().glob(f"round-*/{name}")
         return max((int(path.parent.name.split("-")[1].split(".")[0]) for path in found), default=-1)
 
-    def batch(self, number: int) -> Batch | None:
-        """The batch that a round has handed out to people; None where it has not."""
-        said = self._read(self._round(number) / "to_label.json")
-        return None if said is None else Batch.from_json(said)
-
-    def write_batch(self, number: int, batch: Batch) -> None:
-        write_json(self._round(number) / "to_label.json", batch.as_json())
-
-    def answers(self, number: int) -> Answers:
-        """What people have answered in a round so far."""
-        said = self._read(self._round(number) / "answers.json") or {"closed": False, "answers": []}
-        return Answers({row["id"]: ExpertLabel(**row) for row in said["answers"]}, said["closed"])
-
-    def write_answers(self, number: int, answers: Answers) -> None:
-        rows = [label.as_row() for label in answers.by_id.values()]
-        write_json(self._round(number) / "answers.json", {"closed": answers.closed, "answers": rows})
-
     def late_answers(self) -> list[ExpertLabel]:
         """What people have answered for sentences that a round had gone on without, and a later one learns from."""
-        return _read_rows(self.run_dir / "late_answers.jsonl", lambda row: ExpertLabel(**row)) or []
+        return read_rows(self.run_dir / "late_answers.jsonl", lambda row: ExpertLabel(**row)) or []
 
     def late_to_learn(self) -> list[ExpertLabel]:
         """Those of the late answers that no round that is over has learnt from."""
@@ -237,48 +186,20 @@ class RunJournal:
         return [label for label in late if label.id not in learnt]
 
     def write_late_answers(self, answers: Iterable[ExpertLabel]) -> None:
-        self._write_labels(self.run_dir / "late_answers.jsonl", answers)
-
-    def labels(self, number: int) -> list[ExpertLabel] | None:
-        """What the expert has answered in a round; None before the answers are in."""
-        return _read_rows(self._round(number) / "labels.jsonl", lambda row: ExpertLabel(**row))
-
-    def write_labels(self, number: int, labels: Iterable[ExpertLabel]) -> None:
-        self._write_labels(self._round(number) / "labels.jsonl", labels)
-
-    def _write_labels(self, path: Path, labels: Iterable[ExpertLabel]) -> None:
-        text = "".join(json.dumps(label.as_row(), ensure_ascii=False) + "\n" for label in labels)
-        # An expert who was asked for nothing has answered; a file of no bytes is a damaged one.
-        write_text(path, text or _NO_ROWS)
-
-    def second(self, number: int) -> list[SecondAnswer]:
-        """What the second LLM has said in a round so far."""
-        return _read_rows(self._round(number) / "second.jsonl", lambda row: SecondAnswer(**row)) or []
-
-    def settled(self, number: int) -> list[SecondAnswer]:
-        """What the second LLM has said in a round and the tagger before it: labels that stand."""
-        return [answer for answer in self.second(number) if answer.agrees]
-
-    def write_second(self, number: int, answers: Sequence[SecondAnswer]) -> None:
-        text = "".join(json.dumps(answer.as_row(), ensure_ascii=False) + "\n" for answer in answers)
-        write_text(self._round(number) / "second.jsonl", text)
-
-    def model_folder(self, number: int) -> Path:
-        """Where the model of a round is, once it is trained."""
-        return self._round(number) / "model"
+        write_labels(self.run_dir / "late_answers.jsonl", answers)
 
     def model_to_go_on_from(self, number: int) -> Path | None:
         """The model that round ``number`` has trained already, else that of the round before; None for round 0.
 
         Raises NercError when the round before is over but its model is gone or changed.
         """
-        trained = self.model_folder(number)
+        trained = self.round(number).model
         if trained.is_dir() or number == 0:
             return trained if trained.is_dir() else None
         return self._sealed_model(number - 1)
 
     def _sealed_model(self, number: int) -> Path:
-        folder = self.model_folder(number)
+        folder = self.round(number).model
         if problems := check_seal(folder):
             raise NercError(f"{folder}: not the model of round {number} any more ({problems[0]}); {WAY_OUT}")
         return folder
@@ -296,84 +217,17 @@ class RunJournal:
         A run that is to go on needs the model of its last round, and with `active.strategy` committee earlier ones.
         """
         for number in range(before):
-            folder = self._rounds_dir() / f"round-{number:02d}" / "model"
-            shutil.rmtree(folder, ignore_errors=True)
-
-    def trained(self, number: int) -> dict[str, Any] | None:
-        """What `complete_model` was told, once the round's model is there."""
-        return self._read(self._round(number) / "training.json") if self.model_folder(number).is_dir() else None
-
-    def begin_model(self, number: int) -> Path:
-        """An empty folder to write a trained model to, which `complete_model` turns into the round's."""
-        partial = self._round(number) / "model.partial"
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        return partial
-
-    def sync_model(self, number: int) -> None:
-        """Bring the folder that `begin_model` gave to the disk; seconds for a large model."""
-        for path in (self._round(number) / "model.partial").rglob("*"):
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-
-    def complete_model(self, number: int, training: Mapping[str, Any]) -> None:
-        """The folder is written and synced: keep it as the round's model, with what is known of its ``training``."""
-        partial = self._round(number) / "model.partial"
-        write_json(self._round(number) / "training.json", dict(training))
-        partial.rename(partial.with_name("model"))
-        sync_folder(partial.parent)
+            self.round(number).drop_model()
 
     def signs(self, number: int) -> dict[str, Any] | None:
         """What a round's model said of the stop set, once it was asked."""
-        return self._read(f"stopping/round-{number:02d}.json")
+        return read_json(self._signs(number))
 
     def write_signs(self, number: int, signs: Mapping[str, Any]) -> None:
-        write_json(self.run_dir / "stopping" / f"round-{number:02d}.json", dict(signs))
+        write_json(self._signs(number), dict(signs))
 
-    def record(self, number: int) -> dict[str, Any] | None:
-        """A round's figures, once it is evaluated and sealed."""
-        path = self._rounds_dir() / f"round-{number:02d}" / "record.json"
-        return self._read(path)
-
-    def seal(self, number: int, record: Mapping[str, Any]) -> None:
-        """Close a round: its folder loses the word partial, and nothing in it changes any more."""
-        partial = self._partial(number)
-        write_json(partial / "record.json", dict(record))
-        partial.rename(self._rounds_dir() / f"round-{number:02d}")
-        sync_folder(self._rounds_dir())
+    def _signs(self, number: int) -> Path:
+        return self.run_dir / "stopping" / f"round-{number:02d}.json"
 
     def _rounds_dir(self) -> Path:
         return self.run_dir / "rounds"
-
-    def _partial(self, number: int) -> Path:
-        return self._rounds_dir() / f"round-{number:02d}.partial"
-
-    def _round(self, number: int) -> Path:
-        sealed = self._rounds_dir() / f"round-{number:02d}"
-        return sealed if sealed.is_dir() else self._partial(number)
-
-    def _read(self, name: str | Path) -> dict[str, Any] | None:
-        path = self.run_dir / name if isinstance(name, str) else name
-        if not path.exists():
-            return None
-        try:
-            return json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise NercError(f"{path}: damaged ({error}); {WAY_OUT}") from error
-
-
-def _read_rows(path: Path, convert: Callable[[dict[str, Any]], Row]) -> list[Row] | None:
-    """The rows of a JSON Lines file, None if there is no such file."""
-    if not path.exists():
-        return None
-    rows: list[Row] = []
-    text = path.read_text(encoding="utf-8")
-    if text == _NO_ROWS:
-        return rows
-    # Not splitlines: JSON leaves line separators of Unicode unescaped inside strings.
-    for number, line in enumerate(text.rstrip("\n").split("\n"), start=1):
-        try:
-            rows.append(convert(json.loads(line)))
-        except (ValueError, TypeError) as error:
-            raise NercError(f"{path}, line {number}: damaged ({error}); {WAY_OUT}") from error
-    return rows

@@ -57,7 +57,7 @@ class FilesOracle:
         self._journal = journal
 
     def label(self, ids: Sequence[str]) -> list[ExpertLabel] | None:
-        answers = self._journal.answers(self._journal.newest_selection())
+        answers = self._journal.round(self._journal.newest_selection()).answers()
         late = {label.id: label for label in self._journal.late_to_learn()}
         known = late | answers.by_id
         found = [known[name] for name in ids if name in known]

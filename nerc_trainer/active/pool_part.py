@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nerc_trainer.active.batch import candidates
-from nerc_trainer.active.journal import WAY_OUT, RunJournal
+from nerc_trainer.active.journal import RunJournal
+from nerc_trainer.active.stored import WAY_OUT
 from nerc_trainer.active.strategies import asks_tagger
 from nerc_trainer.errors import NercError
 from nerc_trainer.files import write_bytes

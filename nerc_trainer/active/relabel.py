@@ -80,7 +80,7 @@ class SecondLlm:
         What it has said is in the journal of round ``number`` and not asked again.
         """
         started = time.perf_counter()
-        known: dict[str, SecondAnswer] = on_main(lambda: {row.id: row for row in self._journal.second(number)})
+        known: dict[str, SecondAnswer] = on_main(lambda: {row.id: row for row in self._journal.round(number).second()})
         names = {int(sentence): self._training_set.ids[sentence] for sentence in sentences}
         missing = [sentence for sentence, name in names.items() if name not in known]
         if missing:
@@ -100,7 +100,7 @@ class SecondLlm:
 
     def _prepare(self, number: int, sentences: Sequence[int]) -> None:
         """Get ready what no earlier round has asked about; after a restart too all of a call, in the same batches."""
-        self._before = {row.id: row for earlier in range(number) for row in self._journal.second(earlier)}
+        self._before = {row.id: row for earlier in range(number) for row in self._journal.round(earlier).second()}
         new = [sentence for sentence in sentences if self._training_set.ids[sentence] not in self._before]
         self._prepared = dict(zip(new, self._inquiries[0].prepare(new), strict=True)) if new else {}
 
@@ -119,12 +119,12 @@ class SecondLlm:
             row = _answer(name, told[sentence], words) if sentence in told else replace(before[name], dollars=0.0)
             has_answer = bool(row.ner_tags)
             rows.append(replace(row, agrees=has_answer and tags_to_spans(row.ner_tags, "bio") == seen[sentence]))
-        self._journal.write_second(number, [*self._journal.second(number), *rows])
+        self._journal.round(number).write_second([*self._journal.round(number).second(), *rows])
         return rows
 
     def summary(self, number: int, settled: Sequence[str], asked: int) -> dict[str, Any]:
         """What the selection of a round says of the second LLM."""
-        spent = on_main(lambda: sum(row.dollars for row in self._journal.second(number)))
+        spent = on_main(lambda: sum(row.dollars for row in self._journal.round(number).second()))
         return {"asked": asked, "settled": list(settled), "dollars": round(spent, 9)}
 
 

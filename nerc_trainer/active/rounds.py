@@ -109,7 +109,7 @@ class Rounds:
 
     def _left_behind(self) -> LeftBehind:
         journal, history = self.journal, self.journal.history()
-        trained = journal.trained(len(history)) or journal.trained(len(history) - 1) or {}
+        trained = journal.round(len(history)).trained() or journal.round(len(history) - 1).trained() or {}
         return LeftBehind(
             history,
             journal.expert_labels(),
@@ -140,28 +140,28 @@ class Rounds:
 
     def train(self, number: int) -> dict[str, float]:
         """Train on everything labelled so far and save the model; returns the seconds of all phases of the round."""
-        stored = on_main(lambda: self.journal.trained(number))
+        stored = on_main(lambda: self.journal.round(number).trained())
         if stored is not None:
             return stored["seconds"]
-        seconds = on_main(lambda: self.journal.seconds(number))
+        seconds = on_main(lambda: self.journal.round(number).seconds())
         started = time.perf_counter()
         self._training.fit(number)
         return self._save(number, {**seconds, "train": time.perf_counter() - started})
 
     def _save(self, number: int, seconds: Mapping[str, float]) -> dict[str, float]:
         started = time.perf_counter()
-        folder = on_main(lambda: self.journal.begin_model(number))
+        folder = on_main(lambda: self.journal.round(number).begin_model())
         self.trainer.save_weights(folder)
         on_main(lambda: self.trainer.processing_class.save_pretrained(folder))
-        on_main(lambda: self.journal.sync_model(number))
+        on_main(lambda: self.journal.round(number).sync_model())
         with_save = {**seconds, "save": time.perf_counter() - started}
         training = {"seconds": with_save, "steps": self.trainer.steps_taken}
-        on_main(lambda: self.journal.complete_model(number, training))
+        on_main(lambda: self.journal.round(number).complete_model(training))
         return with_save
 
     def evaluate(self, number: int, seconds: dict[str, float]) -> dict[str, Any]:
         """Measure the round's model on dev and test, and seal its folder with card and figures."""
-        sealed = on_main(lambda: self.journal.record(number))
+        sealed = on_main(lambda: self.journal.round(number).record())
         if sealed is not None:
             return sealed
         started = time.perf_counter()
@@ -199,14 +199,14 @@ class Rounds:
         from nerc_trainer.hub import seal
         from nerc_trainer.training.workbench import write_labels
 
-        folder = self.journal.model_folder(number)
+        folder = self.journal.round(number).model
         published = published_record(self.recipe, record, self.history, self.data, installed_versions())
         write_json(folder / "round.json", published)
         write_labels(folder, self.recipe, self.trainer.labels)
         write_bytes(folder / f"{CHART_NAME}.png", card_chart(published).png)
         write_text(folder / "README.md", render_card(published))
         seal(folder)
-        self.journal.seal(number, record)
+        self.journal.round(number).seal(record)
 
     def publish(self, number: int, record: dict[str, Any]) -> None:
         """Write the sealed round's line and hand the round to the Hub, which takes it while the next round goes on.
@@ -223,7 +223,7 @@ class Rounds:
 
     def _begin_to_publish(self, line: Mapping[str, Any]) -> None:
         number = line["round"]
-        on_main(lambda: self.publishing.begin(number, self.journal.model_folder(number), line["branch"]))
+        on_main(lambda: self.publishing.begin(number, self.journal.round(number).model, line["branch"]))
 
     def settle(self) -> None:
         """Wait for the round on its way to the Hub, if any, and write down what became of it; a Hub that fails never
@@ -290,7 +290,7 @@ def run_recipe(recipe: Recipe) -> None:
         if reason is None:
             say(on_main(lambda: how_to_go_on(journal)))
         elif recipe.hub.mode == "off":
-            folder = journal.model_folder(history[-1]["round"])
+            folder = journal.round(history[-1]["round"]).model
             say(f"the tagger of its last round is in {folder}")
             show_loading(recipe.model, str(folder))
         else:
@@ -299,7 +299,7 @@ def run_recipe(recipe: Recipe) -> None:
             if waiting:
                 say(f"{waiting} round(s) wait for the Hub; deliver them with: nerc-trainer hub sync {recipe.run.dir}")
             if shown["published"] == "waiting":
-                show_loading(recipe.model, str(journal.model_folder(shown["round"])))
+                show_loading(recipe.model, str(journal.round(shown["round"]).model))
             else:
                 show_loading(recipe.model, str(recipe.hub.repo), shown["branch"], recipe.hub)
     finally:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nerc_trainer.active.journal import WAY_OUT, RunJournal
+from nerc_trainer.active.journal import RunJournal
+from nerc_trainer.active.stored import WAY_OUT
 from nerc_trainer.corpus.encode import PieceDataset
 from nerc_trainer.errors import NercError
 from nerc_trainer.ranks import on_main

@@ -18,23 +18,24 @@ from launcher import command, environment, outcome, run, small_recipe, staged
 
 KILLED_RUN = str(Path(__file__).with_name("killed_run.py"))
 JOURNAL = "nerc_trainer.active.journal:RunJournal"
+ROUND = "nerc_trainer.active.round_folder:RoundFolder"
 TRAINER = "nerc_trainer.training.trainer:NercTrainer"
 
 # Each start of the run dies at the next point, so the points follow the phases of a round.
 ONE_RANK = (
-    f"{JOURNAL}.write_selection:before:0",
-    f"{JOURNAL}.write_selection:after:0",
-    f"{JOURNAL}.write_labels:before:0",
-    f"{JOURNAL}.write_labels:after:0",
+    f"{ROUND}.write_selection:before:0",
+    f"{ROUND}.write_selection:after:0",
+    f"{ROUND}.write_labels:before:0",
+    f"{ROUND}.write_labels:after:0",
     f"{TRAINER}.training_step:3:0",
     f"{TRAINER}.save_weights:after:0",
-    f"{JOURNAL}.complete_model:before:0",
-    f"{JOURNAL}.complete_model:after:0",
+    f"{ROUND}.complete_model:before:0",
+    f"{ROUND}.complete_model:after:0",
     f"{TRAINER}.evaluate:2:0",
     "nerc_trainer.hub:seal:before:0",
     "nerc_trainer.hub:seal:after:0",
-    f"{JOURNAL}.seal:before:0",
-    f"{JOURNAL}.seal:after:0",
+    f"{ROUND}.seal:before:0",
+    f"{ROUND}.seal:after:0",
     "nerc_trainer.hub.outbox:Outbox.put:after:0",
     "nerc_trainer.hub:Publisher.publish:after:0",
     f"{JOURNAL}.append:after:0",
@@ -45,13 +46,13 @@ ONE_RANK = (
 )
 TWO_RANKS = (
     f"{TRAINER}.training_step:2:1",
-    f"{JOURNAL}.complete_model:after:0",
+    f"{ROUND}.complete_model:after:0",
     f"{TRAINER}.load_weights:after:1",
     f"{TRAINER}.evaluate:after:1",
     f"{JOURNAL}.append:before:0",
     f"{TRAINER}.uncertainty:before:1",
-    f"{JOURNAL}.write_labels:after:0",
-    f"{JOURNAL}.seal:after:0",
+    f"{ROUND}.write_labels:after:0",
+    f"{ROUND}.seal:after:0",
 )
 PUSHES = (
     "huggingface_hub.hf_api:HfApi.create_repo:after:0",

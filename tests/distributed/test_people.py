@@ -16,7 +16,7 @@ from launcher import outcome, run, small_recipe
 from people import fill_in, read_truth, without_labels
 
 KILLED_RUN = str(Path(__file__).with_name("killed_run.py"))
-WRITE = "nerc_trainer.active.journal:RunJournal.write_answers"
+WRITE = "nerc_trainer.active.round_folder:RoundFolder.write_answers"
 LATE = "nerc_trainer.active.journal:RunJournal.write_late_answers"
 STEP = "nerc_trainer.training.trainer:NercTrainer.training_step:after:0"
 ROUNDS = 3

@@ -41,7 +41,7 @@ def test_suggestions_stand_beside_their_sentences(tmp_path: Path) -> None:
     hand_out(rounds.bench, journal, 0, ids)
     hand_out(rounds.bench, journal, 1, ids)
 
-    first, later = journal.batch(0), journal.batch(1)
+    first, later = journal.round(0).batch(), journal.round(1).batch()
     assert first is not None
     assert later is not None
     assert first.types == later.types == corpus.labels.types
@@ -61,4 +61,4 @@ def test_suggestions_stand_beside_their_sentences(tmp_path: Path) -> None:
         assert question.model.score == pytest.approx(float(alone.confidence.mean()), abs=1e-3)
 
     hand_out(rounds.bench, journal, 1, ids[:2])
-    assert journal.batch(1) == later, "a batch that is out stays as it is"
+    assert journal.round(1).batch() == later, "a batch that is out stays as it is"

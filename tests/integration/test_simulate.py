@@ -105,7 +105,7 @@ def test_a_simulation_that_was_killed_carries_on(
     folder = tmp_path / "run"
     command = [*words(corpus, folder), "--simulate"]
     # In the second round of the second run; the models of two rounds are there then.
-    point = "nerc_trainer.active.journal:RunJournal.seal:5:0"
+    point = "nerc_trainer.active.round_folder:RoundFolder.seal:5:0"
     died = subprocess.run(
         [sys.executable, str(KILLED_RUN), point, *command],
         env={**os.environ, "PYTHONPATH": str(ROOT)},

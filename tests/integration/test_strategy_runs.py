@@ -162,7 +162,7 @@ def test_a_committee_whose_model_was_changed_is_not_asked(start: Start) -> None:
     rounds = start("active.strategy=committee")
     play(rounds)
     play(rounds)
-    weights = rounds.journal.model_folder(0) / "model.safetensors"
+    weights = rounds.journal.round(0).model / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-4] + b"\\0\\0\\0\\0")
     with pytest.raises(NercError, match="not the model of round 0 any more"):
         rounds.trainer.begin_round(2)
@@ -437,7 +437,7 @@ def test_precision_is_noted_where_only_the_doubt_about_the_llm_is_scored(
     play(rounds)
     rounds.trainer.begin_round(1)
     assert (rounds.precision.found is not None) == scores
-    assert not scores or rounds.journal.agreement(1) is not None
+    assert not scores or rounds.journal.round(1).agreement() is not None
 
 
 def test_every_strategy_has_an_order_of_its_own(start: Start) -> None:

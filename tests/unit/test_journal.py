@@ -48,17 +48,17 @@ def opened(recipe: Recipe, corpus: dict[str, str] = CORPUS) -> Iterator[RunJourn
 
 
 def train(journal: RunJournal, number: int) -> None:
-    folder = journal.begin_model(number)
+    folder = journal.round(number).begin_model()
     (folder / "model.safetensors").write_bytes(b"weights")
     (folder / "config.json").write_text("{}")
-    journal.complete_model(number, TRAINING)
+    journal.round(number).complete_model(TRAINING)
 
 
 PHASES: dict[str, Callable[[RunJournal], Any]] = {
-    "selected": lambda journal: journal.write_selection(0, SELECTION),
-    "answered": lambda journal: journal.write_labels(0, LABELS),
+    "selected": lambda journal: journal.round(0).write_selection(SELECTION),
+    "answered": lambda journal: journal.round(0).write_labels(LABELS),
     "trained": lambda journal: train(journal, 0),
-    "sealed": lambda journal: journal.seal(0, RECORD),
+    "sealed": lambda journal: journal.round(0).seal(RECORD),
     "over": lambda journal: journal.append(RECORD),
     "finished": lambda journal: journal.finish("the pool is empty"),
 }
@@ -67,10 +67,10 @@ PHASES: dict[str, Callable[[RunJournal], Any]] = {
 def known(journal: RunJournal) -> list[str]:
     """The phases of round 0 that the journal knows of."""
     facts: dict[str, Any] = {
-        "selected": journal.selection(0),
-        "answered": journal.labels(0),
-        "trained": journal.trained(0),
-        "sealed": journal.record(0),
+        "selected": journal.round(0).selection(),
+        "answered": journal.round(0).labels(),
+        "trained": journal.round(0).trained(),
+        "sealed": journal.round(0).record(),
         "over": journal.history() or None,
         "finished": journal.finished,
     }
@@ -105,14 +105,14 @@ def test_restart_gets_back_what_was_written(make_recipe: MakeRecipe) -> None:
         for write in PHASES.values():
             write(journal)
     with opened(recipe) as journal:
-        assert journal.selection(0) == SELECTION
-        assert journal.labels(0) == LABELS
-        assert journal.trained(0) == TRAINING
-        assert journal.record(0) == RECORD
+        assert journal.round(0).selection() == SELECTION
+        assert journal.round(0).labels() == LABELS
+        assert journal.round(0).trained() == TRAINING
+        assert journal.round(0).record() == RECORD
         assert journal.history() == [RECORD]
         assert journal.expert_labels() == LABELS
         assert journal.finished == "the pool is empty"
-        folder = journal.model_folder(0)
+        folder = journal.round(0).model
     assert folder == recipe.run.dir / "rounds" / "round-00" / "model"
     assert (folder / "model.safetensors").read_bytes() == b"weights"
 
@@ -124,8 +124,8 @@ def test_labels_of_a_round_that_is_not_over_are_not_among_those_of_the_past(make
             PHASES[phase](journal)
             assert journal.expert_labels() == []
         journal.append(RECORD)
-        journal.write_selection(1, SELECTION)
-        journal.write_labels(1, [ExpertLabel(id="s9", ner_tags=["O"], annotator="truth")])
+        journal.round(1).write_selection(SELECTION)
+        journal.round(1).write_labels([ExpertLabel(id="s9", ner_tags=["O"], annotator="truth")])
         assert journal.expert_labels() == LABELS
 
 
@@ -133,12 +133,12 @@ def test_rounds_do_not_mix(make_recipe: MakeRecipe) -> None:
     with opened(make_recipe()) as journal:
         for write in list(PHASES.values())[:5]:
             write(journal)
-        assert journal.selection(1) is None
-        assert journal.labels(1) is None
-        assert journal.trained(1) is None
-        assert journal.record(1) is None
-        journal.write_selection(1, {"ids": ["s3"]})
-        assert journal.selection(0) == SELECTION
+        assert journal.round(1).selection() is None
+        assert journal.round(1).labels() is None
+        assert journal.round(1).trained() is None
+        assert journal.round(1).record() is None
+        journal.round(1).write_selection({"ids": ["s3"]})
+        assert journal.round(0).selection() == SELECTION
 
 
 def test_history_grows_line_by_line(make_recipe: MakeRecipe) -> None:
@@ -157,21 +157,21 @@ def test_line_separators_inside_ids_do_not_split_lines(make_recipe: MakeRecipe) 
         journal.append(row)
         assert journal.history() == [row]
         label = ExpertLabel(id="s\u2028\u0085", ner_tags=["O"], annotator="truth")
-        journal.write_labels(0, [label])
-        assert journal.labels(0) == [label]
+        journal.round(0).write_labels([label])
+        assert journal.round(0).labels() == [label]
 
 
 def test_a_round_goes_on_from_its_own_model_or_from_that_of_the_round_before(make_recipe: MakeRecipe) -> None:
     with opened(make_recipe()) as journal:
         assert journal.model_to_go_on_from(0) is None
         train(journal, 0)
-        assert journal.model_to_go_on_from(0) == journal.model_folder(0)
-        seal(journal.model_folder(0))
-        journal.seal(0, RECORD)
-        journal.begin_model(1)
-        assert journal.model_to_go_on_from(1) == journal.model_folder(0)
+        assert journal.model_to_go_on_from(0) == journal.round(0).model
+        seal(journal.round(0).model)
+        journal.round(0).seal(RECORD)
+        journal.round(1).begin_model()
+        assert journal.model_to_go_on_from(1) == journal.round(0).model
         train(journal, 1)
-        assert journal.model_to_go_on_from(1) == journal.model_folder(1)
+        assert journal.model_to_go_on_from(1) == journal.round(1).model
 
 
 @pytest.mark.parametrize("damage", ["gone", "shortened", "changed"])
@@ -181,9 +181,9 @@ def test_a_lost_or_damaged_model_is_named_and_no_older_one_takes_its_place(
     with opened(make_recipe()) as journal:
         for number in (0, 1):
             train(journal, number)
-            seal(journal.model_folder(number))
-            journal.seal(number, RECORD)
-        folder = journal.model_folder(1)
+            seal(journal.round(number).model)
+            journal.round(number).seal(RECORD)
+        folder = journal.round(1).model
         if damage == "gone":
             shutil.rmtree(folder)
         else:
@@ -195,12 +195,12 @@ def test_a_lost_or_damaged_model_is_named_and_no_older_one_takes_its_place(
 def test_half_written_model_is_not_taken_for_a_trained_one(make_recipe: MakeRecipe) -> None:
     recipe = make_recipe()
     with opened(recipe) as journal:
-        folder = journal.begin_model(0)
+        folder = journal.round(0).begin_model()
         (folder / "model.safetensors").write_bytes(b"wei")
     with opened(recipe) as journal:
         assert journal.model_to_go_on_from(0) is None
-        assert journal.trained(0) is None
-        again = journal.begin_model(0)
+        assert journal.round(0).trained() is None
+        again = journal.round(0).begin_model()
         assert list(again.iterdir()) == []
 
 
@@ -209,11 +209,11 @@ def test_model_whose_folder_was_not_renamed_yet_is_not_taken_for_a_trained_one(m
     recipe = make_recipe()
     with opened(recipe) as journal:
         train(journal, 0)
-        folder = journal.model_folder(0)
+        folder = journal.round(0).model
         folder.rename(folder.with_name("model.partial"))
-        assert journal.trained(0) is None
+        assert journal.round(0).trained() is None
         train(journal, 0)
-        assert journal.trained(0) == TRAINING
+        assert journal.round(0).trained() == TRAINING
 
 
 def test_round_whose_folder_was_not_renamed_yet_is_not_sealed(make_recipe: MakeRecipe) -> None:
@@ -223,10 +223,10 @@ def test_round_whose_folder_was_not_renamed_yet_is_not_sealed(make_recipe: MakeR
             PHASES[phase](journal)
         sealed = recipe.run.dir / "rounds" / "round-00"
         sealed.rename(sealed.with_name("round-00.partial"))
-        assert journal.record(0) is None
-        assert journal.trained(0) == TRAINING
-        journal.seal(0, RECORD)
-        assert journal.record(0) == RECORD
+        assert journal.round(0).record() is None
+        assert journal.round(0).trained() == TRAINING
+        journal.round(0).seal(RECORD)
+        assert journal.round(0).record() == RECORD
 
 
 CHILD = """
@@ -238,8 +238,8 @@ from nerc_trainer.recipe.sections import Recipe
 recipe = Recipe.model_validate_json(sys.argv[1])
 journal = RunJournal(recipe.run.dir)
 journal.open(recipe, {"train": "a" * 64, "dev": "b" * 64}, {"python": "3.11"})
-journal.write_selection(0, {"ids": ["s1"]})
-folder = journal.begin_model(0)
+journal.round(0).write_selection({"ids": ["s1"]})
+folder = journal.round(0).begin_model()
 (folder / "model.safetensors").write_bytes(b"half")
 print("holding", flush=True)
 sys.stdin.read()
@@ -286,7 +286,7 @@ def test_a_closed_run_can_be_opened_again(make_recipe: MakeRecipe) -> None:
 
 def test_changed_recipe_is_refused_with_every_key_that_changed(make_recipe: MakeRecipe) -> None:
     with opened(make_recipe(active={"query_size": 50})) as journal:
-        journal.write_selection(0, SELECTION)
+        journal.round(0).write_selection(SELECTION)
     changed = make_recipe(
         active={"query_size": 20, "budget": {"words": 5}},
         training={"learning_rate": 1e-3},
@@ -315,7 +315,7 @@ def test_changed_corpus_is_refused_with_the_split_that_changed(
     make_recipe: MakeRecipe, corpus: dict[str, str], wanted: str
 ) -> None:
     with opened(make_recipe()) as journal:
-        journal.write_selection(0, SELECTION)
+        journal.round(0).write_selection(SELECTION)
     with pytest.raises(NercError) as refused, opened(make_recipe(), corpus):
         pass
     assert wanted in str(refused.value)
@@ -325,7 +325,7 @@ def test_changed_corpus_is_refused_with_the_split_that_changed(
 def test_refused_changes_leave_the_run_as_it_was(make_recipe: MakeRecipe) -> None:
     recipe = make_recipe()
     with opened(recipe) as journal:
-        journal.write_selection(0, SELECTION)
+        journal.round(0).write_selection(SELECTION)
     with pytest.raises(NercError), opened(make_recipe(active={"query_size": 1})):
         pass
     with opened(recipe) as journal:
@@ -335,11 +335,11 @@ def test_refused_changes_leave_the_run_as_it_was(make_recipe: MakeRecipe) -> Non
 @pytest.mark.parametrize("content", ["", '{"ids": ["s1"', "\x00\x00"])
 def test_damaged_selection_is_named(make_recipe: MakeRecipe, content: str) -> None:
     with opened(make_recipe()) as journal:
-        journal.write_selection(0, SELECTION)
+        journal.round(0).write_selection(SELECTION)
         path = journal.run_dir / "rounds" / "round-00.partial" / "selection.json"
         path.write_text(content)
         with pytest.raises(NercError, match=r"selection\.json: damaged"):
-            journal.selection(0)
+            journal.round(0).selection()
 
 
 def test_damaged_state_is_named(make_recipe: MakeRecipe) -> None:
@@ -362,17 +362,17 @@ def test_damaged_history_is_named(make_recipe: MakeRecipe) -> None:
 @pytest.mark.parametrize("content", ['{"id": "s1", "ner', '{"id": "s1"}\n'])
 def test_damaged_labels_are_named(make_recipe: MakeRecipe, content: str) -> None:
     with opened(make_recipe()) as journal:
-        journal.write_labels(0, LABELS)
+        journal.round(0).write_labels(LABELS)
         (journal.run_dir / "rounds" / "round-00.partial" / "labels.jsonl").write_text(content)
         with pytest.raises(NercError, match=r"labels\.jsonl"):
-            journal.labels(0)
+            journal.round(0).labels()
 
 
 @pytest.mark.parametrize("content", [None, "run: {name: ["])
 def test_damaged_resolved_recipe_is_named(make_recipe: MakeRecipe, content: str | None) -> None:
     recipe = make_recipe()
     with opened(recipe) as journal:
-        journal.write_selection(0, SELECTION)
+        journal.round(0).write_selection(SELECTION)
     path = recipe.run.dir / "recipe.resolved.yaml"
     if content is None:
         path.unlink()
@@ -385,7 +385,7 @@ def test_damaged_resolved_recipe_is_named(make_recipe: MakeRecipe, content: str 
 def test_rounds_without_a_state_are_not_written_over(make_recipe: MakeRecipe) -> None:
     recipe = make_recipe()
     with opened(recipe) as journal:
-        journal.write_selection(0, SELECTION)
+        journal.round(0).write_selection(SELECTION)
     (recipe.run.dir / "state.json").unlink()
     with pytest.raises(NercError, match=r"state\.json: missing beside rounds"), opened(recipe):
         pass
@@ -412,7 +412,7 @@ def test_until_something_is_asked_another_recipe_takes_the_place_of_the_first(ma
 def test_what_changes_no_figure_may_be_said_otherwise(make_recipe: MakeRecipe) -> None:
     recipe = make_recipe()
     with opened(recipe) as journal:
-        journal.write_selection(0, SELECTION)
+        journal.round(0).write_selection(SELECTION)
     moved = recipe.run.dir.with_name("moved")
     recipe.run.dir.rename(moved)
     changed = make_recipe(
@@ -428,7 +428,7 @@ def test_what_changes_no_figure_may_be_said_otherwise(make_recipe: MakeRecipe) -
 def test_other_versions_are_told(make_recipe: MakeRecipe) -> None:
     recipe = make_recipe()
     with opened(recipe) as journal:
-        journal.write_selection(0, SELECTION)
+        journal.round(0).write_selection(SELECTION)
     journal = RunJournal(recipe.run.dir)
     assert journal.open(recipe, CORPUS, {"python": "3.12"}) == ["python was 3.11 when the run began and is 3.12 now"]
     journal.close()
@@ -448,13 +448,13 @@ def test_what_the_second_llm_has_said_is_kept_round_by_round(make_recipe: MakeRe
         SecondAnswer("s3", [], "rejected: no JSON", agrees=False, dollars=0.0),
     ]
     with opened(make_recipe()) as journal:
-        assert journal.second(0) == []
-        journal.write_second(0, [agreed])
-        journal.write_second(0, [agreed, *others])
-        journal.write_selection(0, SELECTION)
+        assert journal.round(0).second() == []
+        journal.round(0).write_second([agreed])
+        journal.round(0).write_second([agreed, *others])
+        journal.round(0).write_selection(SELECTION)
     with opened(make_recipe()) as journal:
-        assert journal.second(0) == [agreed, *others]
-        assert journal.settled(0) == [agreed]
+        assert journal.round(0).second() == [agreed, *others]
+        assert journal.round(0).settled() == [agreed]
         assert journal.second_labels() == []
         journal.append(RECORD)
         assert journal.second_labels() == [agreed]
@@ -462,10 +462,10 @@ def test_what_the_second_llm_has_said_is_kept_round_by_round(make_recipe: MakeRe
 
 def test_an_expert_who_was_asked_for_nothing_has_answered(make_recipe: MakeRecipe) -> None:
     with opened(make_recipe()) as journal:
-        assert journal.labels(0) is None
-        journal.write_labels(0, [])
-        assert journal.labels(0) == []
+        assert journal.round(0).labels() is None
+        journal.round(0).write_labels([])
+        assert journal.round(0).labels() == []
         (path,) = journal.run_dir.rglob("labels.jsonl")
         path.write_bytes(b"")
         with pytest.raises(NercError, match="damaged"):
-            journal.labels(0)
+            journal.round(0).labels()

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from nerc_trainer.active.journal import Answers, RunJournal
+from nerc_trainer.active.journal import RunJournal
 from nerc_trainer.active.labelling.batch import Batch, Question
 from nerc_trainer.active.labelling.desk import export_batch, how_to_go_on, import_answers
 from nerc_trainer.active.oracle import ExpertLabel, FilesOracle
+from nerc_trainer.active.round_folder import Answers
 from nerc_trainer.errors import NercError
 from nerc_trainer.files import write_json
 from nerc_trainer.run_lock import lock_run
@@ -51,8 +52,8 @@ class Waiting:
         self.ask(0, "s3", "s1", "s2")
 
     def ask(self, number: int, *ids: str) -> None:
-        self.journal.write_selection(number, {"ids": list(ids)})
-        self.journal.write_batch(number, Batch(TYPES, [Question(name, SENTENCES[name]) for name in ids]))
+        self.journal.round(number).write_selection({"ids": list(ids)})
+        self.journal.round(number).write_batch(Batch(TYPES, [Question(name, SENTENCES[name]) for name in ids]))
 
     def take(self, *rows: dict[str, Any] | str, replace: bool = False, close: bool = False) -> str:
         """Import these rows and return what is said."""
@@ -71,7 +72,7 @@ class Waiting:
         return [problem.removeprefix(f"{self.file}:").lstrip() for problem in problems]
 
     def answers(self) -> Answers:
-        return self.journal.answers(self.journal.newest_selection())
+        return self.journal.round(self.journal.newest_selection()).answers()
 
 
 @pytest.fixture
@@ -106,7 +107,7 @@ def test_a_batch_in_parts(waiting: Waiting) -> None:
 def test_a_finished_run_says_that_it_is(waiting: Waiting) -> None:
     said = "this run is finished (the maximum of 1 rounds is reached) and waits for no answer; a new run needs another"
     waiting.take(*ROWS.values())
-    waiting.journal.write_labels(0, list(LABELS.values()))
+    waiting.journal.round(0).write_labels(list(LABELS.values()))
     state = {"status": "running", "reason": None}
     (waiting.run_dir / "state.json").write_text(json.dumps(state))
     with pytest.raises(NercError, match="round 0 waits for no answer; go on with"):
@@ -221,7 +222,7 @@ def test_rows_may_hold_tags_of_others(waiting: Waiting, key: str, answer: dict[s
 def test_of_many_sentences_without_an_answer_the_first_are_named(tmp_path: Path) -> None:
     waiting = Waiting(tmp_path)
     names = [f"w{index}" for index in range(7)]
-    waiting.journal.write_batch(0, Batch(TYPES, [Question(name, [name]) for name in names]))
+    waiting.journal.round(0).write_batch(Batch(TYPES, [Question(name, [name]) for name in names]))
     said = waiting.take(*({"id": name, "tokens": [name]} for name in names))
     assert "7 sentences of the file have no answer: w0, w1, w2, w3, w4 and 2 more\n" in said
 
@@ -252,7 +253,7 @@ def test_a_contradiction_is_refused_unless_it_is_meant(waiting: Waiting) -> None
 
 def go_on(waiting: Waiting, number: int, *ids: str) -> None:
     """The round has learnt from what was answered for these sentences, and is over."""
-    waiting.journal.write_labels(number, [LABELS[name] for name in ids])
+    waiting.journal.round(number).write_labels([LABELS[name] for name in ids])
     waiting.journal.append({"round": number})
 
 
@@ -307,10 +308,10 @@ def test_nobody_is_asked_again_for_what_came_late(waiting: Waiting, tmp_path: Pa
 def test_a_round_that_needed_no_batch_does_not_close_the_desk(waiting: Waiting, tmp_path: Path) -> None:
     waiting.take(ROWS["s1"], close=True)
     go_on(waiting, 0, "s1")
-    waiting.journal.write_selection(1, {"ids": ["s2"]})
+    waiting.journal.round(1).write_selection({"ids": ["s2"]})
     assert "they are kept, and round 1, if the run has one, learns from them too" in waiting.take(ROWS["s2"])
     assert FilesOracle(waiting.journal).label(["s2"]) == [LABELS["s2"]], "so that round 1 hands out no batch"
-    waiting.journal.write_labels(1, [LABELS["s2"]])
+    waiting.journal.round(1).write_labels([LABELS["s2"]])
     said = waiting.take(ROWS["s2"], ROWS["s3"])
     assert "1 answers were there already\n" in said
     assert "they are kept, and round 2, if the run has one, learns from them too" in said

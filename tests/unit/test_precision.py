@@ -55,5 +55,5 @@ def test_a_run_keeps_what_its_first_start_has_decided(make_recipe: Callable[...,
         journal = RunJournal(recipe.run.dir)
         journal.open(recipe, {}, {})
         assert journal.decide("score_in", now) == "bfloat16"
-        journal.write_selection(0, {"ids": []})
+        journal.round(0).write_selection({"ids": []})
         journal.close()

@@ -16,8 +16,9 @@ from transformers import TrainerControl, TrainerState, TrainingArguments
 
 from nerc_trainer.active import strategies
 from nerc_trainer.active.batch import affordable, round_size
-from nerc_trainer.active.journal import Answers, RunJournal
+from nerc_trainer.active.journal import RunJournal
 from nerc_trainer.active.oracle import ExpertLabel, FilesOracle, TruthOracle
+from nerc_trainer.active.round_folder import Answers
 from nerc_trainer.active.sampler import EntropySamplerCallback
 from nerc_trainer.active.scoring import Measure
 from nerc_trainer.corpus.encode import PieceDataset, encode_words
@@ -261,7 +262,7 @@ def test_selection_is_written_down_with_its_reasons(make_sampling: MakeSampling)
     taken = sampling.begin(0)
     left = [UNCERTAINTY[index] for index in range(10) if f"s{index}" not in taken]
     sampling.begin(1)
-    written = sampling.journal.selection(1)
+    written = sampling.journal.round(1).selection()
     assert written is not None
     assert written["strategy"] == "entropy"
     assert written["priorities"] == sorted(left, reverse=True)[:3]
@@ -413,16 +414,16 @@ def test_a_round_waits_for_people_and_goes_on_with_what_they_have_answered(make_
     asked = sampling.begin(0)
     assert sampling.sampler.waits
     assert sampling.training_set.counts()["expert_sentences"] == 0
-    assert sampling.journal.labels(0) is None
+    assert sampling.journal.round(0).labels() is None
 
     answers = {name: ExpertLabel(name, ["O"] * LENGTHS[int(name[1:])], "Ada") for name in asked[:3]}
-    sampling.journal.write_answers(0, Answers({name: answers[name] for name in reversed(asked[1:3])}))
+    sampling.journal.round(0).write_answers(Answers({name: answers[name] for name in reversed(asked[1:3])}))
     assert sampling.begin(0) == asked
     assert sampling.sampler.waits, "two of four answers are not the batch"
-    sampling.journal.write_answers(0, Answers(dict(reversed(answers.items())), closed=True))
+    sampling.journal.round(0).write_answers(Answers(dict(reversed(answers.items())), closed=True))
     assert sampling.begin(0) == asked[:3]
     assert not sampling.sampler.waits
-    assert sampling.journal.labels(0) == list(answers.values()), "in the order of the selection"
+    assert sampling.journal.round(0).labels() == list(answers.values()), "in the order of the selection"
     assert len(sampling.sampler.selection["priorities"]) == 3
     pool = [sampling.training_set.ids[index] for index in sampling.training_set.pool()]
     assert asked[3] in pool
@@ -438,7 +439,7 @@ def close_first_batch(sampling: Sampling, late: int) -> tuple[list[str], list[st
     answered. Returns all four, and those."""
     sampling.sampler.oracle = FilesOracle(sampling.journal)
     first = sampling.begin(0)
-    sampling.journal.write_answers(0, Answers({first[0]: answer(first[0])}, closed=True))
+    sampling.journal.round(0).write_answers(Answers({first[0]: answer(first[0])}, closed=True))
     assert sampling.begin(0) == first[:1]
     sampling.journal.append({"round": 0})
     sampling.journal.write_late_answers(map(answer, first[1 : 1 + late]))
@@ -460,7 +461,7 @@ def test_late_answers_join_the_next_round_and_are_paid_once(make_sampling: MakeS
         assert not set(batch) & set(first), "nobody is asked again for what is answered"
     else:
         sampling.journal.write_late_answers(map(answer, [name for name in first[1:] if name not in batch]))
-    sampling.journal.write_answers(1, Answers({name: answer(name) for name in batch}))
+    sampling.journal.round(1).write_answers(Answers({name: answer(name) for name in batch}))
     everything = sampling.begin(1)
     assert not sampling.sampler.waits
     assert everything[: len(batch)] == batch
@@ -491,13 +492,13 @@ def test_late_answers_are_paid_out_of_the_budget_of_the_batch_that_is_chosen_aft
     first, late = close_first_batch(sampling, late=3)
     assert sampling.sampler.can_ask(), "for what is answered has to be learnt"
     learnt = sampling.begin(1)
-    selection = sampling.journal.selection(1)
+    selection = sampling.journal.round(1).selection()
     assert selection is not None
     assert len(selection["ids"]) == asked
     assert sampling.sampler.waits == (asked > 0)
     assert not set(selection["ids"]) & set(first)
     if asked:
-        sampling.journal.write_answers(1, Answers({name: answer(name) for name in selection["ids"]}))
+        sampling.journal.round(1).write_answers(Answers({name: answer(name) for name in selection["ids"]}))
         learnt = sampling.begin(1)
     assert learnt == [*selection["ids"], *late]
     sampling.journal.append({"round": 1})

@@ -262,7 +262,7 @@ def test_a_run_that_goes_on_has_the_answers_for_equal_sentences(
     first, resumed = (TrainingSet(IDS, text, labels, first_equal=np.array([0, 1, 0, 0])) for _ in range(2))
     first.add_expert(answers)
     journal = RunJournal(tmp_path)
-    journal.write_labels(0, answers)
+    journal.round(0).write_labels(answers)
     journal.append({"round": 0})
     resumed.add_expert(journal.expert_labels())
     assert resumed.fingerprint() == first.fingerprint()

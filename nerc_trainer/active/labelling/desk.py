@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from nerc_trainer.active.journal import Answers, RunJournal
+from nerc_trainer.active.journal import RunJournal
 from nerc_trainer.active.labelling.batch import Batch, Question
 from nerc_trainer.active.labelling.check import Merged, check_answers, merge_answers
 from nerc_trainer.active.labelling.conll import write_conll
@@ -14,6 +14,7 @@ from nerc_trainer.active.labelling.jsonl import write_jsonl
 from nerc_trainer.active.labelling.label_studio import labelling_config, write_label_studio
 from nerc_trainer.active.labelling.reading import read_answers
 from nerc_trainer.active.oracle import ExpertLabel
+from nerc_trainer.active.round_folder import Answers
 from nerc_trainer.errors import NercError
 from nerc_trainer.files import write_text
 from nerc_trainer.run_lock import lock_run
@@ -87,7 +88,7 @@ def how_to_go_on(journal: RunJournal) -> str:
     if (reason := journal.finished) is not None:
         return _finished(reason)
     desk = _Desk(journal.run_dir)
-    waiting, answers = desk.waiting(), desk.journal.answers(desk.number)
+    waiting, answers = desk.waiting(), desk.journal.round(desk.number).answers()
     run = shlex.quote(str(journal.run_dir))
     recipe = shlex.quote(str(journal.run_dir / "recipe.resolved.yaml"))
     carry_on = f"the command that began the run carries on, or: nerc-trainer active {recipe}"
@@ -118,7 +119,7 @@ class _Desk:
             )
         self.journal = RunJournal(run_dir)
         self.number = self.journal.newest_batch()
-        batch = self.journal.batch(self.number)
+        batch = self.journal.round(self.number).batch()
         if batch is None and (reason := self.journal.finished) is not None:
             raise NercError(f"{run_dir}: {_finished(reason)}")
         if batch is None:
@@ -130,7 +131,7 @@ class _Desk:
     @property
     def is_open(self) -> bool:
         """Whether the round has still to learn from its answers."""
-        return self.journal.labels(self.number) is None
+        return self.journal.round(self.number).labels() is None
 
     def waiting(self) -> list[Question]:
         """The sentences without an answer."""
@@ -141,7 +142,7 @@ class _Desk:
         """The answers that no round has learnt from yet, by id."""
         settled = self.settled()
         late = {label.id: label for label in self.journal.late_answers() if label.id not in settled}
-        return late | (self.journal.answers(self.number).by_id if self.is_open else {})
+        return late | (self.journal.round(self.number).answers().by_id if self.is_open else {})
 
     def keep(self, merged: Merged, close: bool) -> int:
         """Write the answers down; returns how many of the new ones are for sentences outside the batch."""
@@ -149,8 +150,8 @@ class _Desk:
         batch = {question.id for question in self.batch.questions} if self.is_open else set()
         if self.is_open and (close or merged.new):
             in_order = {one.id: answers[one.id] for one in self.batch.questions if one.id in answers}
-            closed = self.journal.answers(self.number).closed or close
-            self.journal.write_answers(self.number, Answers(in_order, closed))
+            closed = self.journal.round(self.number).answers().closed or close
+            self.journal.round(self.number).write_answers(Answers(in_order, closed))
         late = [name for name in merged.new if name not in batch]
         if late:
             self.journal.write_late_answers(answers[name] for name in self.asked() if name in answers.keys() - batch)
@@ -163,17 +164,17 @@ class _Desk:
         if self.is_open:
             return f"round {self.number} learns from them too"
         newest = self.journal.newest_selection()
-        learns = newest if self.journal.labels(newest) is None else newest + 1
+        learns = newest if self.journal.round(newest).labels() is None else newest + 1
         return f"they are kept, and round {learns}, if the run has one, learns from them too"
 
     def asked(self) -> dict[str, Question]:
         """Every sentence that the run has asked people for, by its id."""
-        batches = [self.journal.batch(number) for number in range(self.number + 1)]
+        batches = [self.journal.round(number).batch() for number in range(self.number + 1)]
         return {question.id: question for batch in batches if batch for question in batch.questions}
 
     def settled(self) -> dict[str, ExpertLabel]:
         """The labels of the rounds that have gone on, by id."""
-        rounds = [self.journal.labels(number) for number in range(self.journal.newest_selection() + 1)]
+        rounds = [self.journal.round(number).labels() for number in range(self.journal.newest_selection() + 1)]
         return {label.id: label for labels in rounds for label in labels or []}
 
 

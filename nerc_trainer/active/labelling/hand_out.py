@@ -23,7 +23,7 @@ def hand_out(bench: Workbench, journal: RunJournal, number: int, ids: Sequence[s
 
     Round 0 has no trained tagger, so only the LLM's labels stand in it, where there are any.
     """
-    if on_main(lambda: journal.batch(number) is not None):
+    if on_main(lambda: journal.round(number).batch() is not None):
         return
     train, asked = bench.corpus.train, set(ids)
     position = {name: index for index, name in enumerate(Column(train, "id")) if name in asked}
@@ -34,7 +34,7 @@ def hand_out(bench: Workbench, journal: RunJournal, number: int, ids: Sequence[s
         Question(name, list(words), model, llm)
         for name, words, model, llm in zip(ids, train.select(places)["tokens"], seen, told, strict=True)
     ]
-    on_main(lambda: journal.write_batch(number, Batch(bench.corpus.labels.types, questions)))
+    on_main(lambda: journal.round(number).write_batch(Batch(bench.corpus.labels.types, questions)))
 
 
 def _seen_by_tagger(bench: Workbench, places: np.ndarray) -> list[Suggestion | None]:
