@@ -27,7 +27,8 @@ _trust = click.option("--trust-remote-code", is_flag=True, help="Run Python code
     type=click.Choice(["auto", "text", "conll", "jsonl"]),
     default="auto",
     show_default=True,
-    help="text: a sentence or paragraph a line; conll: a word a line; jsonl: rows with text or tokens.",
+    help="text: a sentence or paragraph a line; conll: a word a line; jsonl: rows with text or tokens; auto: by the "
+    "file's name, else conll where its first lines end in tags.",
 )
 @click.option(
     "--to",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +16,9 @@ from nerc_trainer.corpus.words import Word, split_words
 from nerc_trainer.errors import NercError
 
 InputFormat = Literal["auto", "text", "conll", "jsonl"]
+# A line of CoNLL ends in a tag; text has no three lines of which each does.
+_ENDS_IN_TAG = re.compile(r"\S+[ \t](.*[ \t])?(O|[BIESLU]-\S+)[ \t]*")
+_LINES_LOOKED_AT, _FEWEST = 50, 3
 
 
 @dataclass(frozen=True)
@@ -35,19 +39,27 @@ def read_sentences(path: Path, format: InputFormat) -> Iterator[Sentence]:
     """Yield the sentences of a file, or of standard input (``-``), while it is read.
 
     text: a sentence or paragraph a line. conll: a word a line, in the first column, and a blank line between sentences.
-    jsonl: rows with tokens or text. "auto" goes by the file's name, and takes standard input for text. A line of text
-    or a row without a word is a sentence of no words, so that what comes out can be laid beside what went in.
+    jsonl: rows with tokens or text. "auto" goes by the file's name and, where that says nothing, takes it for conll if
+    each line ends in a tag, else for text; standard input is text. A line of text or a row without a word is a sentence
+    of no words, so that what comes out can be laid beside what went in.
     Documents are the lines between blank ones, what follows a -DOCSTART-, and rows with the same ``document``.
     """
-    chosen = _by_name(path) if format == "auto" else format
+    chosen = _format_of(path) if format == "auto" else format
     source = Path("/dev/stdin") if str(path) == "-" else path
     return {"text": _read_text, "conll": _read_conll, "jsonl": _read_jsonl}[chosen](source)
 
 
-def _by_name(path: Path) -> str:
+def _format_of(path: Path) -> str:
     if path.suffix in (".jsonl", ".ndjson", ".json"):
         return "jsonl"
-    return "conll" if path.suffix in (".conll", ".iob", ".iob2", ".bio") else "text"
+    if path.suffix in (".conll", ".iob", ".iob2", ".bio"):
+        return "conll"
+    if not path.is_file():
+        return "text"
+    rows = (line for _, line in read_lines(path) if line.strip() and not line.startswith((COMMENT, DOCUMENT_START)))
+    looked_at = list(islice(rows, _LINES_LOOKED_AT))
+    is_conll = len(looked_at) >= _FEWEST and all(map(_ENDS_IN_TAG.fullmatch, looked_at))
+    return "conll" if is_conll else "text"
 
 
 def _read_text(path: Path) -> Iterator[Sentence]:
