@@ -8,13 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tqdm.auto import tqdm
-
 from nerc_trainer.errors import NercError
 from nerc_trainer.experiments.cell import Cell, digest, run_cell
 from nerc_trainer.experiments.publication import is_kept, keep_model
 from nerc_trainer.experiments.workers import side_by_side
 from nerc_trainer.files import write_json
+from nerc_trainer.progress import progress
 from nerc_trainer.ranks import on_main
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ def run_cells(
             known[name] = None
     missing = [cell for cell in cells if known[cell.name] is None]
     workers = min(workers, len(missing))
-    with tqdm(total=len(cells), initial=len(cells) - len(missing), unit="training", disable=not _is_main()) as bar:
+    with progress(total=len(cells), initial=len(cells) - len(missing), unit="training", disable=not _is_main()) as bar:
 
         def keep(cell: Cell, found: dict[str, Any]) -> None:
             known[cell.name] = found

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from nerc_trainer.active.console import say
 from nerc_trainer.active.journal import RunJournal
@@ -32,6 +31,7 @@ from nerc_trainer.experiments.simulation_summary import explain, summarize
 from nerc_trainer.experiments.tables import show_simulation
 from nerc_trainer.experiments.workers import count_gpus, side_by_side
 from nerc_trainer.files import write_json
+from nerc_trainer.progress import progress
 from nerc_trainer.ranks import on_main
 from nerc_trainer.training.arguments import step_size, steps_of, training_arguments
 from nerc_trainer.training.job import Job, job
@@ -154,7 +154,7 @@ def _play_all(work: Job, runs: Sequence[SimulatedRun], finished: Sequence[Simula
     def made() -> int:
         return sum(map(rounds_made, folders.values()))
 
-    with tqdm(
+    with progress(
         total=sum(expected.values()), initial=made(), unit="round", disable=work.arguments.process_index != 0
     ) as bar:
 

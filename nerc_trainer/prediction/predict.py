@@ -11,11 +11,10 @@ from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import IO
 
-from tqdm.auto import tqdm
-
 from nerc_trainer.prediction.readers import InputFormat, Sentence, read_sentences
 from nerc_trainer.prediction.tagger import NOTHING, load_tagger
 from nerc_trainer.prediction.writers import OutputFormat, writer
+from nerc_trainer.progress import progress
 
 _AT_A_TIME = 1_024  # sentences: enough to sort by length, few enough to come out while more are read
 
@@ -42,7 +41,7 @@ def predict(
         chunks, width = _of_one_size(sentences), tagger.context
     quiet = target is None and sys.stdout.isatty()  # a bar would stand between the sentences
     count = 0
-    with _opened(target) as file, tqdm(unit="sentence", delay=2, leave=False, disable=quiet) as bar:
+    with _opened(target) as file, progress(unit="sentence", delay=2, leave=False, disable=quiet) as bar:
         write = writer(target_format or ("colour" if file.isatty() else "jsonl"), file, tagger.types)
         for before, chunk, after in _with_neighbours(chunks, width):
             filled = _filled(chunk)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from tqdm.auto import tqdm
 
 from nerc_trainer.corpus.batches import collate, length_batches
 from nerc_trainer.corpus.context import add_context
@@ -18,6 +17,7 @@ from nerc_trainer.modeling.build import piece_length, quiet_transformers
 from nerc_trainer.modeling.cpu_layers import quicken_layers
 from nerc_trainer.modeling.load import load_model
 from nerc_trainer.modeling.words import word_logits
+from nerc_trainer.progress import progress
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -117,7 +117,7 @@ def tag_all(tagger: Tagger, sentences: Sequence[Sequence[str]], documents: Seque
     ``documents`` names the document of each sentence, or is empty where there are none.
     """
     tagged: list[Tagged] = []
-    with tqdm(total=len(sentences), unit="sentence", delay=2, leave=False) as bar:
+    with progress(total=len(sentences), unit="sentence", delay=2, leave=False) as bar:
         for begin in range(0, len(sentences), _AT_A_TIME):
             end = min(begin + _AT_A_TIME, len(sentences))
             # A sentence has at least one sub-word, so there are never more neighbours than this.

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
-from tqdm.auto import tqdm
 from transformers import PreTrainedModel, Trainer, TrainerControl, TrainingArguments
 from transformers.trainer_utils import PredictionOutput
 
@@ -21,6 +20,7 @@ from nerc_trainer.corpus.labels import LabelSet
 from nerc_trainer.errors import NercError
 from nerc_trainer.evaluation.metrics import EntityMetric
 from nerc_trainer.modeling.words import word_logits
+from nerc_trainer.progress import progress
 from nerc_trainer.training.precision import Precision, computed_in
 from nerc_trainer.training.sharding import free_whole_weights
 
@@ -150,16 +150,16 @@ class InferenceTrainer(Trainer):
         pieces = torch.from_numpy(np.concatenate([np.zeros(0, dtype=np.int64), *mine])).to(self.args.device)
         places = [*pieces.split([len(batch) for batch in mine]), *[None] * idle]
         self.model.eval()
-        progress = tqdm(
+        bar = progress(
             mine + batches[:1] * idle,
             desc=description,
             leave=False,
             delay=2,
-            disable=not self.is_world_process_zero(),
+            disable=not self.is_world_process_zero() or self.args.disable_tqdm,
         )
         # Around all batches, so that the weights are cast once; sharded ones would become whole copies by that.
         with nullcontext() if self.is_fsdp_enabled else self._autocast(precision):
-            for batch, place in zip(progress, places, strict=True):
+            for batch, place in zip(bar, places, strict=True):
                 inputs = self._on_device(collate([dataset[index] for index in batch], dataset.text.pad_id))
                 with self._autocast(precision):
                     logits = word_logits(self.model, inputs)
