@@ -1,12 +1,12 @@
 """What a run has done so far, on disk, so that a killed run carries on where it was.
 
-Each round has its own folder (`RoundFolder`); here stands what is of the run as a whole. Only rank 0 holds a journal.
+Each round has its own folder (`RoundFolder`); here stands what is of the run as a whole. Only rank 0 opens,
+reads and writes it.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
@@ -16,7 +16,7 @@ import yaml
 from nerc_trainer.active.oracle import ExpertLabel
 from nerc_trainer.active.round_folder import RoundFolder
 from nerc_trainer.active.second import SecondAnswer
-from nerc_trainer.active.stored import WAY_OUT, read_json, read_rows, write_labels
+from nerc_trainer.active.stored import WAY_OUT, read_json, read_rows, write_rows
 from nerc_trainer.errors import NercError
 from nerc_trainer.files import write_json, write_text
 from nerc_trainer.hub.seal import check_seal
@@ -125,12 +125,8 @@ class RunJournal:
     def append(self, record: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Add a round's line to history.jsonl, in one step, and return all lines."""
         history = [*self.history(), dict(record)]
-        self._write_history(history)
+        write_rows(self.run_dir / "history.jsonl", history)
         return history
-
-    def _write_history(self, history: Sequence[Mapping[str, Any]]) -> None:
-        lines = [json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in history]
-        write_text(self.run_dir / "history.jsonl", "".join(lines))
 
     def expert_labels(self) -> list[ExpertLabel]:
         """All labels that the expert has given in the rounds that are over, in their order."""
@@ -146,7 +142,7 @@ class RunJournal:
         for row in history:
             if row["round"] == number:
                 row |= published
-        self._write_history(history)
+        write_rows(self.run_dir / "history.jsonl", history)
         return history
 
     def decide(self, name: str, now: Decided) -> Decided:
@@ -186,7 +182,7 @@ class RunJournal:
         return [label for label in late if label.id not in learnt]
 
     def write_late_answers(self, answers: Iterable[ExpertLabel]) -> None:
-        write_labels(self.run_dir / "late_answers.jsonl", answers)
+        write_rows(self.run_dir / "late_answers.jsonl", (label.as_row() for label in answers))
 
     def model_to_go_on_from(self, number: int) -> Path | None:
         """The model that round ``number`` has trained already, else that of the round before; None for round 0.

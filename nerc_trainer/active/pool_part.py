@@ -98,7 +98,7 @@ class PoolPart:
             return
 
         def hand_on() -> None:
-            last = self._read(round_number - 1)
+            last = self._read(round_number - 1) if self._path(round_number - 1).exists() else None
             self._write(round_number, np.empty((0, self._sentences)) if last is None else last)
 
         on_main(hand_on)

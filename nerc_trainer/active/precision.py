@@ -67,7 +67,7 @@ class PrecisionCheck(RoundCallback):
         precision = trainer.score_in or _TRAINED_IN[trainer.accelerator.mixed_precision]
         self.found = {"precision": precision}
         if precision != "float32":
-            known: dict[str, Any] | None = on_main(lambda: self._journal.round(round_number).agreement())
+            known: dict[str, Any] | None = on_main(self._journal.round(round_number).agreement)
             self.found |= known or self._compare(trainer, round_number)
 
     def _compare(self, trainer: NercTrainer, round_number: int) -> dict[str, Any]:
@@ -82,8 +82,9 @@ class PrecisionCheck(RoundCallback):
             exact = trainer.uncertainty(sample)
         agreement = {"sentences": len(scores), **agreement_of(scores, exact)}
         seconds = time.perf_counter() - started
-        on_main(lambda: self._journal.round(round_number).note_seconds("compare", seconds))
-        on_main(lambda: self._journal.round(round_number).write_agreement(agreement))
+        folder = self._journal.round(round_number)
+        on_main(lambda: folder.note_seconds("compare", seconds))
+        on_main(lambda: folder.write_agreement(agreement))
         return agreement
 
 

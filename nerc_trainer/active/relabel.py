@@ -119,7 +119,8 @@ class SecondLlm:
             row = _answer(name, told[sentence], words) if sentence in told else replace(before[name], dollars=0.0)
             has_answer = bool(row.ner_tags)
             rows.append(replace(row, agrees=has_answer and tags_to_spans(row.ner_tags, "bio") == seen[sentence]))
-        self._journal.round(number).write_second([*self._journal.round(number).second(), *rows])
+        folder = self._journal.round(number)
+        folder.write_second([*folder.second(), *rows])
         return rows
 
     def summary(self, number: int, settled: Sequence[str], asked: int) -> dict[str, Any]:

@@ -7,7 +7,6 @@ whole or not at all.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,8 +17,8 @@ from typing import Any
 from nerc_trainer.active.labelling.batch import Batch
 from nerc_trainer.active.oracle import ExpertLabel
 from nerc_trainer.active.second import SecondAnswer
-from nerc_trainer.active.stored import read_json, read_rows, write_labels
-from nerc_trainer.files import sync_folder, write_json, write_text
+from nerc_trainer.active.stored import read_json, read_rows, write_rows
+from nerc_trainer.files import sync_folder, write_json
 
 
 @dataclass(frozen=True)
@@ -75,8 +74,7 @@ class RoundFolder:
         return [answer for answer in self.second() if answer.agrees]
 
     def write_second(self, answers: Sequence[SecondAnswer]) -> None:
-        text = "".join(json.dumps(answer.as_row(), ensure_ascii=False) + "\n" for answer in answers)
-        write_text(self._path / "second.jsonl", text)
+        write_rows(self._path / "second.jsonl", (answer.as_row() for answer in answers))
 
     def batch(self) -> Batch | None:
         """The batch that the round has handed out to people; None where it has not."""
@@ -100,7 +98,7 @@ class RoundFolder:
         return read_rows(self._path / "labels.jsonl", lambda row: ExpertLabel(**row))
 
     def write_labels(self, labels: Iterable[ExpertLabel]) -> None:
-        write_labels(self._path / "labels.jsonl", labels)
+        write_rows(self._path / "labels.jsonl", (label.as_row() for label in labels))
 
     # Train
 

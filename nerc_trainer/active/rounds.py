@@ -140,28 +140,30 @@ class Rounds:
 
     def train(self, number: int) -> dict[str, float]:
         """Train on everything labelled so far and save the model; returns the seconds of all phases of the round."""
-        stored = on_main(lambda: self.journal.round(number).trained())
+        folder = self.journal.round(number)
+        stored = on_main(folder.trained)
         if stored is not None:
             return stored["seconds"]
-        seconds = on_main(lambda: self.journal.round(number).seconds())
+        seconds = on_main(folder.seconds)
         started = time.perf_counter()
         self._training.fit(number)
         return self._save(number, {**seconds, "train": time.perf_counter() - started})
 
     def _save(self, number: int, seconds: Mapping[str, float]) -> dict[str, float]:
         started = time.perf_counter()
-        folder = on_main(lambda: self.journal.round(number).begin_model())
-        self.trainer.save_weights(folder)
-        on_main(lambda: self.trainer.processing_class.save_pretrained(folder))
-        on_main(lambda: self.journal.round(number).sync_model())
+        folder = self.journal.round(number)
+        model = on_main(folder.begin_model)
+        self.trainer.save_weights(model)
+        on_main(lambda: self.trainer.processing_class.save_pretrained(model))
+        on_main(folder.sync_model)
         with_save = {**seconds, "save": time.perf_counter() - started}
         training = {"seconds": with_save, "steps": self.trainer.steps_taken}
-        on_main(lambda: self.journal.round(number).complete_model(training))
+        on_main(lambda: folder.complete_model(training))
         return with_save
 
     def evaluate(self, number: int, seconds: dict[str, float]) -> dict[str, Any]:
         """Measure the round's model on dev and test, and seal its folder with card and figures."""
-        sealed = on_main(lambda: self.journal.round(number).record())
+        sealed = on_main(self.journal.round(number).record)
         if sealed is not None:
             return sealed
         started = time.perf_counter()

@@ -79,20 +79,21 @@ class EntropySamplerCallback(RoundCallback):
         round_number: int,
     ) -> None:
         started = time.perf_counter()
-        selection = on_main(lambda: self.journal.round(round_number).selection())
+        folder = self.journal.round(round_number)
+        selection = on_main(folder.selection)
         if selection is None:
             before = self._second.seconds if self._second else 0.0
             selection = self._select(trainer, round_number)
             spent = self._second.seconds - before if self._second else 0.0
             seconds = {"score": time.perf_counter() - started - spent} | ({"second": spent} if self._second else {})
             for phase, taken in seconds.items():
-                on_main(partial(self.journal.round(round_number).note_seconds, phase, taken))
-            on_main(lambda: self.journal.round(round_number).write_selection(selection))
+                on_main(partial(folder.note_seconds, phase, taken))
+            on_main(partial(folder.write_selection, selection))
         labels = on_main(lambda: self._ask(round_number, selection["ids"]))
         self.waits, self.selection = labels is None, selection
         if labels is None:
             return
-        self.training_set.add_second(on_main(lambda: self.journal.round(round_number).settled()))
+        self.training_set.add_second(on_main(folder.settled))
         self.training_set.add_expert(labels)
         trainer.train_dataset = self.training_set.labelled()
         self.selection = answered(selection, labels)
@@ -240,14 +241,15 @@ class EntropySamplerCallback(RoundCallback):
         return ExpertWork.of(self.training_set.counts()) + late
 
     def _ask(self, round_number: int, ids: list[str]) -> list[ExpertLabel] | None:
-        labels = self.journal.round(round_number).labels()
+        folder = self.journal.round(round_number)
+        labels = folder.labels()
         if labels is not None:
             return labels
         started = time.perf_counter()
         labels = self.oracle.label(ids)
         if labels is not None:
-            self.journal.round(round_number).note_seconds("ask", time.perf_counter() - started)
-            self.journal.round(round_number).write_labels(labels)
+            folder.note_seconds("ask", time.perf_counter() - started)
+            folder.write_labels(labels)
         return labels
 
 

@@ -1,11 +1,10 @@
-"""What a run's folder holds, read and written whole: a damaged file is named, and what to do about it."""
+"""JSON and JSON Lines of a run's folder: a damaged file is named, and what to do about it."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from nerc_trainer.active.oracle import ExpertLabel
 from nerc_trainer.errors import NercError
 from nerc_trainer.files import write_text
 
@@ -24,9 +23,9 @@ def read_json(path: Path) -> dict[str, Any] | None:
         raise NercError(f"{path}: damaged ({error}); {WAY_OUT}") from error
 
 
-def write_labels(path: Path, labels: Iterable[ExpertLabel]) -> None:
-    """Write the expert's labels as rows that `read_rows` reads, none too."""
-    text = "".join(json.dumps(label.as_row(), ensure_ascii=False) + "\n" for label in labels)
+def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write the rows of a JSON Lines file for `read_rows`, none too."""
+    text = "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
     # An expert who was asked for nothing has answered; a file of no bytes is a damaged one.
     write_text(path, text or _NO_ROWS)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from nerc_trainer.commands.shared import examples
+from nerc_trainer.errors import NercError
 
 
 @click.command(
@@ -26,10 +27,13 @@ def report(runs: tuple[str, ...]) -> None:
     """
     # os.path: a Path refuses to look at a value that is longer than a file's name may be.
     overrides = [word for word in runs if "=" in word and not os.path.isdir(word)]
-    folders = [Path(word) for word in runs if word not in overrides]
+    folders = [word for word in runs if word not in overrides]
     if not folders:
         raise click.UsageError("give the folder of at least one run")
+    for folder in folders:
+        if not os.path.isdir(folder):
+            raise NercError(f"{folder}: no such folder; give the run.dir of a run")
     from nerc_trainer.report.page import write_report
 
-    page = write_report(folders, overrides)
+    page = write_report([Path(folder) for folder in folders], overrides)
     click.echo(f"the report is {page} ({page.stat().st_size:,} bytes)")

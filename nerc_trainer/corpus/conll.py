@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from sys import intern
 
-from nerc_trainer.corpus.labels import parse_tag
+from nerc_trainer.corpus.labels import is_tag
 from nerc_trainer.corpus.source import LabelsMissing, Sentences, read_lines
 from nerc_trainer.errors import NercError
 
@@ -45,7 +45,7 @@ def read_conll(
         if len(fields) != len(names):
             if line.startswith(COMMENT):
                 continue
-            guessed, tags_seen = columns is None and separator is None, any(map(_is_tag, (*tag_places, fields[-1])))
+            guessed, tags_seen = columns is None and separator is None, any(map(is_tag, (*tag_places, fields[-1])))
             if guessed and len(fields) > 2 and not tags_seen and (ner_column is not None or _is_text(path)):
                 tagged, spans = (" with its tag behind it", ', with "spans"') if ner_column is not None else ("", "")
                 raise NercError(
@@ -117,14 +117,6 @@ def _is_text(path: Path) -> bool:
     """Whether half the rows at least are more than two words: a few may be tokens with blanks in them."""
     widths = [len(fields) for _, _, fields in _sure_rows(path, None)]
     return 2 * sum(width > 2 for width in widths) >= len(widths)
-
-
-def _is_tag(text: str) -> bool:
-    try:
-        parse_tag(text, "bioes")
-    except NercError:
-        return False
-    return True
 
 
 def _width(path: Path, separator: str | None) -> int:

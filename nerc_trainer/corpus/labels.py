@@ -103,6 +103,15 @@ def parse_tag(tag: str, scheme: Scheme = "bio") -> tuple[str, str]:
     return prefixes[prefix], type_
 
 
+def is_tag(text: str) -> bool:
+    """Whether this is a tag of any scheme."""
+    try:
+        parse_tag(text, "bioes")
+    except NercError:
+        return False
+    return True
+
+
 def detect_scheme(sequences: Iterable[Sequence[str]]) -> Scheme:
     """Tell the scheme from all tag sequences of a source together.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -11,14 +11,13 @@ from typing import Any, Literal
 
 from nerc_trainer.corpus.conll import COMMENT, DOCUMENT_START, document_number
 from nerc_trainer.corpus.jsonl import read_rows, read_tokens
+from nerc_trainer.corpus.labels import is_tag
 from nerc_trainer.corpus.source import document_name, read_lines
 from nerc_trainer.corpus.words import Word, split_words
 from nerc_trainer.errors import NercError
 
 InputFormat = Literal["auto", "text", "conll", "jsonl"]
-# A line of CoNLL ends in a tag; text has no three lines of which each does.
-_ENDS_IN_TAG = re.compile(r"\S+[ \t](.*[ \t])?(O|[BIESLU]-\S+)[ \t]*")
-_LINES_LOOKED_AT, _FEWEST = 50, 3
+_ROWS_LOOKED_AT = 200  # to tell columns from text
 
 
 @dataclass(frozen=True)
@@ -40,8 +39,8 @@ def read_sentences(path: Path, format: InputFormat) -> Iterator[Sentence]:
 
     text: a sentence or paragraph a line. conll: a word a line, in the first column, and a blank line between sentences.
     jsonl: rows with tokens or text. "auto" goes by the file's name and, where that says nothing, takes it for conll if
-    each line ends in a tag, else for text; standard input is text. A line of text or a row without a word is a sentence
-    of no words, so that what comes out can be laid beside what went in.
+    its first rows are columns with a tag at the end of each, else for text; standard input is text. A line of text or a
+    row without a word is a sentence of no words, so that what comes out can be laid beside what went in.
     Documents are the lines between blank ones, what follows a -DOCSTART-, and rows with the same ``document``.
     """
     chosen = _format_of(path) if format == "auto" else format
@@ -50,16 +49,27 @@ def read_sentences(path: Path, format: InputFormat) -> Iterator[Sentence]:
 
 
 def _format_of(path: Path) -> str:
-    if path.suffix in (".jsonl", ".ndjson", ".json"):
-        return "jsonl"
-    if path.suffix in (".conll", ".iob", ".iob2", ".bio"):
-        return "conll"
-    if not path.is_file():
+    if str(path) == "-":
         return "text"
-    rows = (line for _, line in read_lines(path) if line.strip() and not line.startswith((COMMENT, DOCUMENT_START)))
-    looked_at = list(islice(rows, _LINES_LOOKED_AT))
-    is_conll = len(looked_at) >= _FEWEST and all(map(_ENDS_IN_TAG.fullmatch, looked_at))
-    return "conll" if is_conll else "text"
+    suffix = path.suffix.lower()
+    if suffix in (".jsonl", ".ndjson", ".json"):
+        return "jsonl"
+    if suffix in (".conll", ".iob", ".iob2", ".bio"):
+        return "conll"
+    # A pipe can be read but once; os.path, as a Path refuses to look at a name that is longer than a file's may be.
+    return "conll" if os.path.isfile(path) and _has_tags(path) else "text"
+
+
+def _has_tags(path: Path) -> bool:
+    """Whether the first rows have all as many columns, the last one a tag: O in some, and an entity's in others."""
+    lines = (line for _, line in read_lines(path) if not line.startswith((COMMENT, DOCUMENT_START)))
+    rows = list(islice(filter(None, map(_columns, lines)), _ROWS_LOOKED_AT))
+    tags = {row[-1] for row in rows if len(row) > 1}
+    return len({len(row) for row in rows}) == 1 and "O" in tags and len(tags) > 1 and all(map(is_tag, tags))
+
+
+def _columns(line: str) -> list[str]:
+    return [value for value in line.replace("\t", " ").split(" ") if value]
 
 
 def _read_text(path: Path) -> Iterator[Sentence]:
@@ -94,7 +104,7 @@ def _first_column(path: Path) -> Iterator[str | None]:
     width: int | None = None  # columns of a row that is no comment for sure
     perhaps_rows: list[list[str]] = []  # before that is known
     for _, line in read_lines(path):
-        columns = [value for value in line.replace("\t", " ").split(" ") if value]
+        columns = _columns(line)
         is_row = bool(columns) and columns[0] != DOCUMENT_START
         if width is None and (not is_row or line.startswith(COMMENT)):
             perhaps_rows.append(columns)

@@ -23,7 +23,6 @@ _ADDRESS = re.compile(
 # What no one calls a variable: sixteen letters with digits among them, and no underscore.
 _RANDOM = re.compile(r"(?=[A-Z]*[0-9])[A-Z0-9]{16,}")
 _KEY_VARIABLE = ("annotation", "endpoints", "*", "api_key_env")
-_PRICE = ("annotation", "prices", "*")  # of a model, whose name may hold dots: X.api_key=... is such a name
 _PROSE = [("annotation", "types", "*", name) for name in ("title", "description")]  # may speak of addresses
 
 
@@ -74,8 +73,11 @@ def _is_secret(place: Place, value: Any, known: frozenset[str]) -> bool:
         return True
     if _holds_one(str(place[-1])):
         return True
-    unknown = ".".join(key) not in known or (key == _PRICE and not isinstance(value, dict))
-    return unknown and bool(_NAME.search(str(place[-1])))
+    # Where a mapping belongs behind a name of the user's own, a value is the end of a key that recipes have not.
+    dotted = ".".join(key)
+    cut_short = key[-1] == "*" and not isinstance(value, dict) and any(name.startswith(f"{dotted}.") for name in known)
+    unknown = dotted not in known or cut_short
+    return unknown and any(map(_NAME.search, str(place[-1]).split(".")))
 
 
 def _holds_one(text: str) -> bool:

@@ -658,7 +658,7 @@ def failed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 def test_a_folder_that_is_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert f"error: {tmp_path}: not a run's folder" in failed(capsys, str(tmp_path))
-    assert "not a run's folder" in failed(capsys, str(tmp_path / "nowhere"))
+    assert "no such folder" in failed(capsys, str(tmp_path / "nowhere"))
 
 
 def test_a_run_that_has_not_begun(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -687,6 +687,7 @@ def test_only_prices_and_the_page_may_be_said_otherwise(tmp_path: Path, capsys: 
     assert "report.sentencs = 5: unknown key; did you mean report.sentences?" in " ".join(
         failed(capsys, str(tmp_path), "report.sentencs=5").split()
     )
+    assert "no such folder" in failed(capsys, "x" * 300)
     assert "report.sentences = xxx" in failed(capsys, str(tmp_path), "report.sentences=" + "x" * 300)
     said = failed(capsys, str(tmp_path), "costs.what_if.senior.expert_wag=90")
     wrong = "command line: costs.what_if.senior.expert_wag = 90"

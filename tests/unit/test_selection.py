@@ -519,19 +519,28 @@ def test_a_pool_that_came_late_whole_is_learnt_without_a_question(make_sampling:
     assert not sampling.sampler.can_ask()
 
 
-def test_a_round_of_late_answers_alone_keeps_what_a_later_one_chooses_its_part_by(make_sampling: MakeSampling) -> None:
-    def sampling_with(sentences: int) -> Sampling:
-        return make_sampling(initial_expert=0.4, query_size=1, pool_fraction=0.5, budget={"sentences": sentences})
-
-    sampling = sampling_with(4)
-    _, late = close_first_batch(sampling, late=3)
-    assert sampling.begin(1) == late, "the budget has no room for more"
+def test_a_round_of_late_answers_alone_keeps_what_a_later_one_chooses_its_part_by(
+    make_recipe: Callable[..., Recipe], wordpiece: PreTrainedTokenizerFast
+) -> None:
+    """A budget in dollars by seconds, which slow answers use up; then quick ones come, and it has room again."""
+    active = {"initial_expert": 0.4, "query_size": 1, "pool_fraction": 0.5, "budget": {"dollars": 2.5}}
+    costs = {"expert_by": "seconds", "expert_wage": 36.0, "expert_seconds_per_word": 0.5}  # a cent a second
+    sampling = Sampling(make_recipe(active=active, costs=costs), wordpiece, UNCERTAINTY, LENGTHS)
+    sampling.sampler.oracle = FilesOracle(sampling.journal)
+    first = sampling.begin(0)
+    sampling.journal.round(0).write_answers(Answers({first[0]: replace(answer(first[0]), seconds=100.0)}, closed=True))
+    sampling.begin(0)
+    sampling.journal.append({"round": 0})
+    slow = replace(answer(first[1]), seconds=100.0)
+    sampling.journal.write_late_answers([slow])
+    assert sampling.begin(1) == [slow.id], "the budget has no room for more"
     sampling.journal.append({"round": 1})
-    raised = sampling_with(6)
-    raised.training_set.add_expert(raised.journal.expert_labels())
-    for number in (2, 3):
-        assert len(raised.begin(number)) == 1
-        raised.journal.append({"round": number})
+    quick = [replace(answer(name), seconds=0.1) for name in first[2:]]
+    sampling.journal.write_late_answers([slow, *quick])
+    sampling.begin(2)
+    selection = sampling.journal.round(2).selection()
+    assert selection is not None
+    assert len(selection["ids"]) == 1
 
 
 class AgreesWithNothing:

@@ -150,8 +150,8 @@ class _Desk:
         batch = {question.id for question in self.batch.questions} if self.is_open else set()
         if self.is_open and (close or merged.new):
             in_order = {one.id: answers[one.id] for one in self.batch.questions if one.id in answers}
-            closed = self.journal.round(self.number).answers().closed or close
-            self.journal.round(self.number).write_answers(Answers(in_order, closed))
+            folder = self.journal.round(self.number)
+            folder.write_answers(Answers(in_order, folder.answers().closed or close))
         late = [name for name in merged.new if name not in batch]
         if late:
             self.journal.write_late_answers(answers[name] for name in self.asked() if name in answers.keys() - batch)
