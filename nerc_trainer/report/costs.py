@@ -5,24 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from nerc_trainer.account import Account, account_at
 from nerc_trainer.annotation.money import find_price
 from nerc_trainer.annotation.spending import LedgerSums
 from nerc_trainer.errors import NercError
-from nerc_trainer.plots import SIZE, Chart, chart_style, render_chart
 from nerc_trainer.public_names import without_folders
 from nerc_trainer.recipe.costs import CostsSection, WhatIfSection
 from nerc_trainer.report.alone import ExpertCurve, alone_as, expert_curve
 from nerc_trainer.report.collect import RunData
 from nerc_trainer.report.models import Model, front, gains, models_of, replies_dollars
+from nerc_trainer.report.pareto import pareto_chart
 from nerc_trainer.report.parts import MISSING, Part, Plot, Table, count, money, score
 from nerc_trainer.report.savings import alone_cell, saved_text, threshold_table
 
 _SAME_PRICE = WhatIfSection()
-# From this ratio of dearest to cheapest on, the cheap models would lie on one another.
-_WIDE = 50
 
 
 def costs_part(run: RunData) -> Part | None:
@@ -237,47 +234,3 @@ def _pareto_plot(models: Sequence[Model]) -> Plot:
     )
     alt = f"F1 of each model against its money. On the Pareto front, cheapest first: {names}."
     return Plot(chart, alt, numbers)
-
-
-def pareto_chart(models: Sequence[Model]) -> Chart:
-    """F1 against money: filled circles on the front, joined by a line, hollow squares off it; names beside."""
-    from matplotlib.figure import Figure
-
-    best = front(models)
-    with chart_style():
-        figure = Figure(figsize=SIZE)
-        axes = figure.subplots()
-        order = sorted(best, key=lambda at: models[at].dollars)
-        x, y = [float(models[at].dollars) for at in order], [models[at].f1 for at in order]
-        axes.plot(x, y, color="black", marker="o", markersize=5, linewidth=1, label="on the Pareto front")
-        off = [model for position, model in enumerate(models) if position not in best]
-        if off:
-            x, y = [float(model.dollars) for model in off], [model.f1 for model in off]
-            hollow: dict[str, Any] = {
-                "linestyle": "none",
-                "marker": "s",
-                "markerfacecolor": "white",
-                "color": "#D55E00",
-            }
-            axes.plot(x, y, label="off it", markersize=5, **hollow)
-        for number, model in enumerate(models):
-            above = number % 2 == 0  # and to the left: the front rises, so its line crosses no name
-            axes.annotate(
-                model.name,
-                (float(model.dollars), model.f1),
-                xytext=(-3, 5) if above else (3, -11),
-                ha="right" if above else "left",
-                textcoords="offset points",
-                fontsize=7,
-            )
-        paid = [float(model.dollars) for model in models if model.dollars > 0]
-        is_wide = bool(paid) and max(paid) > _WIDE * min(paid)
-        if is_wide:
-            axes.set_xscale("symlog", linthresh=min(paid))
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
-        axes.margins(x=0.2, y=0.12)
-        axes.set_xlabel(f"dollars{' (logarithmic)' if is_wide else ''}")
-        axes.set_ylabel(f"F1 on {models[0].split}")
-        axes.set_title("Money and F1")
-        axes.legend(loc="lower right")
-        return render_chart("pareto", figure)

@@ -22,7 +22,8 @@ def compare_part(run: RunData) -> Part | None:
     split = "test" if "test" in found else "dev"
     rows: Mapping[str, Any] = found[split]["rows"]
     seeds = len(next(iter(rows.values()))["seeds"])
-    caption = f"Figures on {split}, mean ± standard deviation over {seeds} seeds"
+    measured = f"mean ± standard deviation over {seeds} seeds" if seeds > 1 else "of one seed"
+    caption = f"Figures on {split}, {measured}"
     figures = [
         [name, count(row["expert_sentences"]), count(row["llm_sentences"])]
         + [mean_and_spread(row[key]) for key in _FIGURES]

@@ -52,7 +52,7 @@ def saved_text(run: RunData, models: Sequence[Model], curve: ExpertCurve) -> lis
             f"{best.name} itself is not in it."
         )
     return [
-        f"{best.name} reached F1 {score(best.f1)} with labels {_priced(best)}. The same F1 from experts alone would "
+        f"F1 {score(best.f1)} ({best.name}) took labels {_priced(best)}. The same F1 from experts alone would "
         f"have cost {would}: read {_how_read(run, curve, best.split)}. {chance}",
         "Labels alone stand on both sides of this: neither a machine nor replies of a sweep are in it.",
     ]

@@ -530,7 +530,7 @@ def test_labels_alone_stand_on_both_sides_whoever_paid_and_however_dear_the_mach
     assert rows["llm-pure"]["its labels $"] == "50.00"
     text = " ".join(made.text)
     assert (
-        "round 2 reached F1 0.750 with labels of $53.00: $50.00 for the replies behind the LLM's labels, whoever paid "
+        "F1 0.750 (round 2) took labels of $53.00: $50.00 for the replies behind the LLM's labels, whoever paid "
         "for them, and $3.00 for the expert. The same F1 from experts alone"
     ) in text
     assert "The replies behind the LLM's labels cost $50.00. Others paid for some of them" in text
@@ -566,7 +566,7 @@ def test_labels_that_were_made_elsewhere_have_no_price(tmp_path: Path) -> None:
     write_rounds(tmp_path)
     write_stages(tmp_path)
     made = part(collect_run(tmp_path), costs_part)
-    assert "with labels of $3.00 from the expert, and of an LLM whose price is not known." in " ".join(made.text)
+    assert "took labels of $3.00 from the expert, and of an LLM whose price is not known." in " ".join(made.text)
     (table,) = [table for table in made.tables if table.caption.startswith("The same F1 with")]
     assert table.columns[2] == "with the LLM, its price unknown, $"
     # Those of another run of annotate have theirs beside them.
