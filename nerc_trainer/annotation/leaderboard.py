@@ -90,10 +90,10 @@ def heat_map(cells: Sequence[Cell]) -> Figure:
     prompts = order({prompt for prompt, _ in values}, 0)
     models = order({model for _, model in values}, 1)
     grid = np.array([[values.get((prompt, model), np.nan) for model in models] for prompt in prompts])
-    figure = Figure(figsize=(2.6 + 1.3 * len(models), 1.4 + 0.42 * len(prompts)), layout="constrained")
+    figure = Figure(figsize=(2.0 + 1.3 * len(models), 1.4 + 0.42 * len(prompts)), layout="constrained")
     axes = figure.subplots()
     axes.grid(visible=False)
-    image = axes.imshow(grid, cmap="cividis", vmin=0, vmax=max(0.01, float(np.nanmax(grid))), aspect="auto")
+    axes.imshow(grid, cmap="cividis", vmin=0, vmax=max(0.01, float(np.nanmax(grid))), aspect="auto")
     axes.set_xticks(range(len(models)), models, rotation=20, ha="right")
     axes.set_yticks(range(len(prompts)), prompts)
     for row, column in np.ndindex(grid.shape):
@@ -101,5 +101,4 @@ def heat_map(cells: Sequence[Cell]) -> Figure:
             dark = grid[row, column] < 0.6 * np.nanmax(grid)
             axes.text(column, row, f"{grid[row, column]:.2f}", ha="center", va="center", color="w" if dark else "k")
     axes.set_title("Entity F1 by prompt and model")
-    figure.colorbar(image, ax=axes, label="entity F1")
     return figure

@@ -43,9 +43,10 @@ def simulation_part(run: RunData) -> Part | None:
             for name, curve in found["curves"].items()
         ],
     )
+    seeds = len(found["seeds"])
     text = (
-        f"Simulated with {count(len(found['seeds']))} seed(s) on sentences of known labels: no expert was paid. "
-        f"With all {count(found['words'])} words labelled, F1 is {mean_and_spread(found['full']['f1'])}."
+        f"Simulated with {count(seeds)} seed{'s' if seeds > 1 else ''} on sentences of known labels: no expert was "
+        f"paid. With all {count(found['words'])} words labelled, F1 is {mean_and_spread(found['full']['f1'])}."
     )
     if found.get("label_dollars"):  # which older simulations lack
         text += f" The dollars of runs with the LLM's labels hold the ${money(found['label_dollars'])} that these cost."
