@@ -31,14 +31,8 @@ def threshold_chart(summary: Mapping[str, Any]) -> Chart:
             axes.plot(x, mean, markersize=4, label=_LABELS[name], **style)
         if (knee := summary["knee"]) is not None:
             at = summary["curves"]["with_llm"][knee["position"]]
-            axes.axvline(at["expert_sentences"], color="0.4", linestyle=":", linewidth=1)
-            axes.annotate(
-                f"knee: {at['share']:.0%}, {at['expert_sentences']:.0f} sentences",
-                (at["expert_sentences"], axes.get_ylim()[0]),
-                textcoords="offset points",
-                xytext=(5, 5),
-                fontsize=8,
-            )
+            knee_at = f"knee: {at['share']:.0%}, {at['expert_sentences']:.0f} sentences"
+            axes.axvline(at["expert_sentences"], color="0.4", linestyle=":", linewidth=1, label=knee_at)
         axes.set_xlabel("sentences labelled by the expert")
         axes.set_ylabel("entity F1 on the held-out fold")
         axes.set_title(f"Expert labels that pay ({len(points[0]['f1']['folds'])} folds, mean and deviation)")
